@@ -1,0 +1,66 @@
+"""Where things lie, and how files are written so that none is ever half there."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from toolkit.errors import ToolkitError
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPES = ROOT / "recipes"
+CHECKPOINTS = ROOT / "checkpoints"
+
+
+def cache_folder() -> Path:
+    """Downloads live outside the repository, where every clone finds them.
+
+    ``TOOLKIT_CACHE`` overrides the place, ``XDG_CACHE_HOME`` its parent.
+    """
+    if chosen := os.environ.get("TOOLKIT_CACHE"):
+        return Path(chosen).expanduser()
+    parent = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(parent) / "digit-toolkit"
+
+
+def runs_folder() -> Path:
+    """Where runs leave what they made: ``runs/`` in the repository, unless ``TOOLKIT_RUNS`` says otherwise."""
+    return Path(os.environ.get("TOOLKIT_RUNS") or ROOT / "runs").expanduser()
+
+
+def make_folder(folder: Path) -> Path:
+    """Create ``folder`` and its parents; a ``ToolkitError`` where that is not allowed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolkitError(
+            f"Cannot create the folder {folder}: {error.strerror}. Choose another place or change its permissions."
+        ) from error
+    return folder
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; it takes the final name only if the block succeeds."""
+    make_folder(path.parent)
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    except OSError as error:
+        raise ToolkitError(
+            f"Cannot write {path}: {error.strerror}. Choose another place or free some space."
+        ) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        raise ToolkitError(
+            f"Cannot write {path}: {error.strerror or error}. Choose another place or free some space."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
