@@ -1,0 +1,1 @@
+"""Pixels: reading image files, cutting them, MNIST's normal form. Never imports torch."""

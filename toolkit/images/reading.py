@@ -1,0 +1,74 @@
+"""The one door through which image files come in."""
+
+import contextlib
+import io
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from toolkit.errors import ToolkitError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+LARGEST = 60_000_000  # pixels: the biggest phone cameras take 50 megapixels
+LARGEST_FILE = 200_000_000  # bytes
+# what Pillow raises over EXIF that it cannot parse, while the pixels are intact
+DAMAGED_EXIF = (OSError, ValueError, SyntaxError, TypeError, KeyError, ZeroDivisionError, struct.error)
+
+
+def read_grey(path: Path) -> np.ndarray:
+    """Read an image as grey values, uint8 of shape (H, W), turned upright as its EXIF says.
+
+    Colour becomes luminance, transparency white paper, 16 bits 8. Raises ``ToolkitError`` for a file
+    that is missing, not one of ``FORMATS``, animated, larger than ``LARGEST`` pixels, or damaged; size is
+    judged by the header, before anything is decoded.
+    """
+    image = open_image(path)
+    with warnings.catch_warnings(), contextlib.suppress(*DAMAGED_EXIF):
+        warnings.simplefilter("ignore")  # Pillow's, about damaged EXIF
+        image = ImageOps.exif_transpose(image)  # a missing or invalid orientation means: as stored
+    if image.mode.startswith("I") or image.mode == "F":
+        values = np.asarray(image, dtype=np.float64)
+        brightest = 65535 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 255
+        return np.round(np.clip(values / brightest, 0, 1) * 255).astype(np.uint8)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode in ("CMYK", "P"):
+        image = image.convert("RGB")
+    return np.asarray(image.convert("L"))
+
+
+def open_image(path: Path) -> Image.Image:
+    """Decode one image file as it is stored, with the checks that ``read_grey`` names."""
+    remedy = f"Expected one image, {', '.join(FORMATS)}; choose another file."
+    try:
+        if path.is_dir():
+            raise ToolkitError(f"{path} is a folder. {remedy}")
+        if path.stat().st_size > LARGEST_FILE:
+            raise ToolkitError(f"{path} is larger than {LARGEST_FILE // 1_000_000} MB. {remedy}")
+        content = path.read_bytes()
+    except OSError as error:
+        raise ToolkitError(f"{path} cannot be read: {error.strerror}. Check its name and permissions.") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, about sizes judged below
+        try:
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            if image.width * image.height > LARGEST:
+                raise ToolkitError(
+                    f"{path} has {image.width} x {image.height} pixels, more than {LARGEST // 1_000_000} "
+                    "million. Scale it down."
+                )
+            # MPO is a JPEG photo with previews or depth behind it
+            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+                raise ToolkitError(f"{path} has several frames or pages. {remedy}")
+            image.load()
+        except UnidentifiedImageError as error:
+            raise ToolkitError(f"{path} is not an image. {remedy}") from error
+        except Image.DecompressionBombError as error:
+            raise ToolkitError(f"{path} is too large to be an image of digits. Scale it down.") from error
+        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+            raise ToolkitError(f"{path} is damaged: {error}. Make or export it again.") from error
+    return image
