@@ -1,0 +1,97 @@
+"""A published model: a folder with ``model.safetensors`` and ``model.json``. Data only, nothing to run."""
+
+import difflib
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import nn
+
+from toolkit.errors import ToolkitError
+from toolkit.models import build_model
+from toolkit.paths import CHECKPOINTS, atomic_write
+
+WEIGHTS = "model.safetensors"
+CARD = "model.json"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a model besides its weights: everything needed to rebuild, judge and repeat it."""
+
+    name: str
+    architecture: str
+    arguments: dict[str, Any]
+    classes: list[str]
+    scores: dict[str, Any]  # name of the data: accuracy, n, interval, ...
+    recipe: str
+    options: dict[str, object]
+    versions: dict[str, str]
+    date: str = ""
+    started_from: str = ""  # sha256 of the weights that were fine-tuned
+    weights_sha256: str = ""
+
+
+def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
+    """Write ``network`` and ``card`` into ``folder``; returns the card with the weights' sha256."""
+    content = save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+    card = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
+    with atomic_write(folder / WEIGHTS) as temporary:
+        temporary.write_bytes(content)
+    with atomic_write(folder / CARD) as temporary:
+        temporary.write_text(json.dumps(asdict(card), indent=1, default=str) + "\n")
+    return card
+
+
+def load_model(name: str | Path, **arguments: Any) -> tuple[nn.Module, ModelCard]:
+    """A published model by its name, or any model by its folder (such as a run's ``model``), in eval mode.
+
+    ``arguments`` replace those it was built with, such as ``dropout``; the card says so. Raises
+    ``ToolkitError`` when there is none, or when its weights are not the ones its card describes.
+    """
+    folder = find_model(name)
+    try:
+        card = ModelCard(**json.loads((folder / CARD).read_text()))
+        content = (folder / WEIGHTS).read_bytes()
+    except (OSError, ValueError, TypeError) as error:
+        raise ToolkitError(
+            f"{folder} holds no readable model: {error}. Expected {CARD} and {WEIGHTS}; train it again."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != card.weights_sha256:
+        raise ToolkitError(
+            f"{folder / WEIGHTS} is not the file that {CARD} describes (sha256 differs). "
+            "Restore it or train the model again."
+        )
+    card = replace(card, arguments={**card.arguments, **arguments})
+    network = build_model(card.architecture, **card.arguments)
+    try:
+        network.load_state_dict(load(content))
+    except (SafetensorError, RuntimeError) as error:
+        raise ToolkitError(
+            f"{folder / WEIGHTS} does not fit the architecture '{card.architecture}' of its {CARD}. "
+            "Restore both files or train the model again."
+        ) from error
+    return network.eval(), card
+
+
+def published_models() -> list[str]:
+    """The names under ``checkpoints/``."""
+    return sorted(card.parent.name for card in CHECKPOINTS.glob(f"*/{CARD}"))
+
+
+def find_model(name: str | Path) -> Path:
+    """The folder of a model given by name or path."""
+    for folder in (CHECKPOINTS / name, Path(name), Path(name) / "model"):
+        if (folder / CARD).is_file():
+            return folder
+    published = published_models()
+    close = difflib.get_close_matches(str(name), published, n=1)
+    hint = f"Did you mean '{close[0]}'? " if close else ""
+    raise ToolkitError(
+        f"There is no model '{name}'. {hint}Published are {', '.join(published) or 'none yet'}; "
+        "a run's folder does as well."
+    )

@@ -1,0 +1,31 @@
+"""A feed-forward network."""
+
+import torch
+from torch import nn
+
+from toolkit.models.pixels import StandardisePixels
+
+
+class MLP(nn.Module):
+    """784 pixels, any number of hidden layers with ReLU, ten logits.
+
+    Input (N, 1, 28, 28) raw pixels, output (N, 10) logits. ``dropout`` follows every hidden layer.
+    """
+
+    def __init__(self, hidden: tuple[int, ...] = (1024, 512), dropout: float = 0.0) -> None:
+        super().__init__()
+        self.pixels = StandardisePixels()
+        layers = []
+        inputs = 28 * 28
+        for width in hidden:
+            layers.append(nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)))
+            inputs = width
+        self.hidden = nn.Sequential(*layers)
+        self.output = nn.Linear(inputs, 10)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.output(self.hidden(self.pixels(images).flatten(1)))
+
+    def group_matcher(self, coarse: bool = True) -> dict[str, str]:
+        """timm's contract: which parameters form a layer group, from input to output."""
+        return {"hidden": r"^hidden\.(\d+)"}
