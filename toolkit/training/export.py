@@ -1,0 +1,44 @@
+"""fastai's ``learner.pkl``, for those who go on in fastai. Nothing of ours loads it: a pickle can run code."""
+
+import copy
+import tempfile
+import warnings
+from pathlib import Path
+
+import cloudpickle
+from fastai.data.core import Datasets
+from fastai.data.transforms import Categorize, ToTensor, parent_label
+from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
+from fastai.vision.core import PILImageBW
+from PIL import Image
+from torch import nn
+
+import toolkit
+from toolkit.data.labelled_images import CLASSES
+from toolkit.paths import atomic_write
+
+
+def export_learner(network: nn.Module, path: Path) -> Path:
+    """Write a Learner whose ``predict`` takes a 28x28 image (file, array or tensor; ink bright on black).
+
+    It loads with plain ``fastai.learner.load_learner`` under the same Python version; our own classes travel
+    inside the file, so this toolkit need not be there, only fastai (and timm for a ResNet).
+    """
+    network = copy.deepcopy(network).cpu().eval()
+    with tempfile.TemporaryDirectory() as folder, atomic_write(path) as temporary:
+        sample = Path(folder) / CLASSES[0] / "blank.png"  # fastai infers its types from one item
+        sample.parent.mkdir()
+        Image.new("L", (28, 28)).save(sample)
+        pipelines = [[PILImageBW.create], [parent_label, Categorize(list(CLASSES))]]
+        datasets = Datasets([sample], pipelines, splits=[[0], [0]])
+        loaders = datasets.dataloaders(bs=64, after_item=[ToTensor()], device="cpu")
+        learner = Learner(loaders, network, loss_func=CrossEntropyLossFlat(), path=temporary.parent)
+        cloudpickle.register_pickle_by_value(toolkit)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                learner.export(temporary.name)
+        finally:
+            cloudpickle.unregister_pickle_by_value(toolkit)
+    return path

@@ -1,0 +1,64 @@
+"""Deciding which layers learn, so that the others stay exactly as they are."""
+
+from dataclasses import dataclass
+
+from fastai.callback.core import Callback
+from torch import nn
+
+from toolkit.models.layer_groups import LayerGroup, last_groups, layer_groups
+
+
+@dataclass(frozen=True)
+class Freezing:
+    """Which layer groups learn and which are frozen, both from input to output."""
+
+    learning: tuple[LayerGroup, ...]
+    frozen: tuple[LayerGroup, ...]
+
+    def __str__(self) -> str:
+        def said(groups: tuple[LayerGroup, ...]) -> str:
+            if not groups:
+                return "nothing"
+            count = sum(group.parameter_count() for group in groups)
+            return f"{', '.join(group.name for group in groups)} ({count:,} parameters)"
+
+        return f"learning: {said(self.learning)}; frozen: {said(self.frozen)}"
+
+    def names(self, which: str) -> list[str]:
+        """The names of the ``learning`` or the ``frozen`` groups."""
+        return [group.name for group in getattr(self, which)]
+
+    def parameter_groups(self) -> list[list[nn.Parameter]]:
+        """The learning parameters by layer group, for discriminative learning rates."""
+        return [group.parameters() for group in self.learning]
+
+
+def freeze_all_but_last(network: nn.Module, layers: int | None) -> Freezing:
+    """Let the last ``layers`` layer groups learn, all for ``None``, and freeze the rest.
+
+    To be called before a Learner is made: its optimizer takes what requires a gradient then. Raises
+    ``ToolkitError`` when the network has fewer groups.
+    """
+    learning = tuple(last_groups(network, layers))
+    names = {group.name for group in learning}
+    frozen = tuple(group for group in layer_groups(network) if group.name not in names)
+    network.requires_grad_(False)
+    for group in learning:
+        for parameter in group.parameters():
+            parameter.requires_grad_(True)
+    return Freezing(learning, frozen)
+
+
+class KeepFrozenInEval(Callback):
+    """Keeps frozen layers with parameters in eval mode, or batch normalisation would update its statistics."""
+
+    order = -5  # after fastai's TrainEvalCallback has put the whole model into training mode
+
+    def __init__(self, freezing: Freezing) -> None:
+        super().__init__()
+        self.freezing = freezing
+
+    def before_train(self) -> None:
+        for group in self.freezing.frozen:
+            for module in group.modules.values():
+                module.eval()

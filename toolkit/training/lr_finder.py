@@ -1,0 +1,96 @@
+"""Smith's learning-rate range test with fastai's finder, leaving no trace on the training after it."""
+
+import math
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from fastai.callback.schedule import Learner, LRFinder, minimum, steep, valley
+
+from toolkit.errors import ToolkitError
+from toolkit.training.seeds import preserved_randomness
+
+SKIPPED_START = 10  # iterations: the smoothed loss has not settled
+SKIPPED_END = 5  # iterations: the loss explodes
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """A finder's curve and what three of fastai's rules read off it.
+
+    ``rates`` and ``losses`` are parallel, one entry per iteration shown; losses are training losses smoothed
+    by fastai. A rule that finds nothing on the curve is absent from ``suggestions``.
+    """
+
+    rates: list[float]
+    losses: list[float]
+    suggestions: dict[str, float]
+
+    @property
+    def suggestion_rule(self) -> str:
+        """The rule to follow: ``valley``, fastai's own choice, or the next one that found something.
+
+        Raises ``ToolkitError`` when none did.
+        """
+        for rule in self.suggestions:
+            return rule
+        raise ToolkitError(
+            "The learning-rate finder saw the loss diverge at once, so there is no curve to read. "
+            "Choose a rate yourself (--lr), or start from a model that fits the data better."
+        )
+
+    @property
+    def suggestion(self) -> float:
+        """The rate that rule suggests."""
+        return self.suggestions[self.suggestion_rule]
+
+    def as_record(self) -> dict[str, object]:
+        """What ``lr_find.json`` keeps."""
+        return asdict(self)
+
+
+def find_learning_rate(
+    learner: Learner, lowest: float = 1e-6, highest: float = 10.0, iterations: int = 100
+) -> LearningRates:
+    """Train for ``iterations`` batches while the rate grows from ``lowest`` to ``highest``, then undo it.
+
+    Weights, buffers, optimizer, order of the data and every random state are afterwards what they were, so
+    training gives the same weights bit for bit with and without it. Small sets are walked through as
+    often as needed. Raises ``ToolkitError`` when there can be no curve: under 20 iterations, or rates that do
+    not grow.
+    """
+    if iterations < 20:
+        raise ToolkitError(f"{iterations} iterations make no curve. Choose 20 or more.")
+    if not 0 < lowest < highest < math.inf:
+        raise ToolkitError(f"The rates must grow from above 0: {lowest} is not below {highest}. Choose others.")
+    path = learner.path
+    weights = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
+    epochs = iterations // len(learner.dls.train) + 1
+    finder = LRFinder(start_lr=lowest, end_lr=highest, num_it=iterations)
+    with tempfile.TemporaryDirectory() as folder, preserved_randomness(learner.dls.train.generator):
+        learner.path = Path(folder)  # the finder writes a copy of the weights there
+        try:
+            with learner.no_logging():
+                learner.fit(epochs, cbs=finder)
+        finally:
+            learner.path = path
+            learner.model.load_state_dict(weights)
+            learner.opt = None
+    return _read_curve(learner, iterations)
+
+
+def _read_curve(learner: Learner, iterations: int) -> LearningRates:
+    rates = torch.tensor(learner.recorder.lrs)
+    losses = torch.tensor([float(loss) for loss in learner.recorder.losses])
+    finite = int(losses.isfinite().long().cumprod(0).sum())
+    shown = slice(SKIPPED_START, min(finite, len(losses) - SKIPPED_END))
+    rates, losses = rates[shown], losses[shown]
+    suggestions = {}
+    for rule in (valley, steep, minimum):
+        try:
+            rate, _ = rule(rates, losses, iterations)
+        except (IndexError, RuntimeError, ValueError):
+            continue  # the curve is too short for this rule
+        suggestions[rule.__name__] = float(rate)
+    return LearningRates(rates.tolist(), losses.tolist(), suggestions)
