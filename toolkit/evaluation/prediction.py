@@ -1,0 +1,49 @@
+"""Reading single digits from image files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from toolkit.data.labelled_images import CLASSES
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import predict_logits
+from toolkit.images.normal_form import normal_form
+from toolkit.images.reading import read_grey
+from toolkit.images.single_digit import isolate_ink
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model reads in one image: digits with their probabilities, the likeliest first."""
+
+    path: Path
+    top: tuple[tuple[str, float], ...]
+
+
+def predict_files(network: nn.Module, paths: Sequence[Path], top: int) -> list[Prediction]:
+    """The ``top`` likeliest digits for each photo or drawing of one digit.
+
+    Raises ``ToolkitError`` naming the first file that is no readable image of a digit.
+    """
+    if not 1 <= top <= len(CLASSES):
+        raise ToolkitError(f"Cannot show the top {top} digits. Choose 1 to {len(CLASSES)}.")
+    images = np.stack([_read_digit(path) for path in paths])[:, None]
+    likeliest = torch.softmax(predict_logits(network, images), dim=1).topk(top)
+    return [
+        Prediction(
+            path, tuple((CLASSES[label], probability) for label, probability in zip(labels, values, strict=True))
+        )
+        for path, labels, values in zip(paths, likeliest.indices.tolist(), likeliest.values.tolist(), strict=True)
+    ]
+
+
+def _read_digit(path: Path) -> np.ndarray:
+    grey = read_grey(path)
+    try:
+        return normal_form(isolate_ink(grey))
+    except ToolkitError as error:
+        raise ToolkitError(f"{path}: {error}") from error

@@ -1,0 +1,86 @@
+"""A model's score on labelled images, never without its n and its uncertainty."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.evaluation.statistics import wilson_interval
+
+BATCH = 500  # only bounds memory: it changes no result
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How a model did on ``n`` images.
+
+    ``confusion`` has one row per true digit and one column per predicted digit; ``loss`` is the mean cross
+    entropy in nats.
+    """
+
+    confusion: tuple[tuple[int, ...], ...]
+    loss: float
+
+    @property
+    def n(self) -> int:
+        return sum(map(sum, self.confusion))
+
+    @property
+    def correct(self) -> int:
+        return sum(row[digit] for digit, row in enumerate(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % Wilson interval of the accuracy."""
+        return wilson_interval(self.correct, self.n)
+
+    def __str__(self) -> str:
+        low, high = (100 * end for end in self.interval)
+        digits = 2 if self.n >= 1000 else 1
+        return (
+            f"{100 * self.accuracy:.{digits}f} % ({self.correct:,} of {self.n:,}; "
+            f"95 % interval {low:.{digits}f}-{high:.{digits}f} %)"
+        )
+
+    def as_record(self) -> dict[str, object]:
+        """What ``scores.json`` and ``model.json`` keep."""
+        return {
+            "accuracy": self.accuracy,
+            "correct": self.correct,
+            "n": self.n,
+            "interval_95": list(self.interval),
+            "loss": self.loss,
+            "confusion": [list(row) for row in self.confusion],
+        }
+
+
+def predict_logits(network: nn.Module, images: np.ndarray) -> torch.Tensor:
+    """Logits, float32 of shape (N, 10) on the CPU, for raw pixels of shape (N, 1, 28, 28)."""
+    device = next(network.parameters()).device
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        batches = torch.from_numpy(images).split(BATCH)
+        logits = torch.cat([network(batch.to(device)).float().cpu() for batch in batches])
+    network.train(was_training)
+    return logits
+
+
+def score(network: nn.Module, digits: LabelledImages) -> Scores:
+    """Score ``network`` on ``digits``."""
+    return score_logits(predict_logits(network, digits.images), digits)
+
+
+def score_logits(logits: torch.Tensor, digits: LabelledImages) -> Scores:
+    """Score logits of shape (N, 10) that were predicted for ``digits``."""
+    confusion = np.zeros((len(CLASSES), len(CLASSES)), dtype=int)
+    np.add.at(confusion, (digits.labels, logits.argmax(1).numpy()), 1)
+    loss = functional.cross_entropy(logits, torch.from_numpy(digits.labels)).item()
+    return Scores(confusion=tuple(tuple(map(int, row)) for row in confusion), loss=loss)
