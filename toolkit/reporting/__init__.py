@@ -1,0 +1,1 @@
+"""Pictures and documents made from finished runs; nothing in training knows of it."""

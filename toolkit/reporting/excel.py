@@ -1,0 +1,186 @@
+"""The four accuracies as a spreadsheet, our own or an instructor's."""
+
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+from openpyxl import Workbook, load_workbook
+from openpyxl.cell.cell import Cell
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.exceptions import InvalidFileException
+from openpyxl.worksheet.worksheet import Worksheet
+
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import Scores
+from toolkit.models.bundle import ModelCard
+from toolkit.paths import atomic_write
+
+PERCENT = "0.00%"
+DAMAGED_WORKBOOK = (BadZipFile, InvalidFileException, KeyError, ValueError, SyntaxError, zlib.error)
+FORMULA_STARTS = ("=", "+", "-", "@")  # a text that begins so would be run as a formula
+
+
+ENTRIES = {
+    "pretrained_mnist": "the pre-trained model on MNIST",
+    "pretrained_own": "the pre-trained model on own digits",
+    "last_layer_own": "the model with its last layer fine-tuned",
+    "n_layers_own": "the model with more layers fine-tuned",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One of the four accuracies: ``card`` is the model's, ``place`` the name or folder it was read from.
+
+    ``key`` is one of ``ENTRIES``.
+    """
+
+    key: str
+    place: str
+    data: str
+    scores: Scores
+    card: ModelCard
+
+
+# What an instructor's sheet may call things, in lower case
+FINE_TUNED = r"fine ?tun|layer|transfer"
+PRETRAINED = r"pre ?train|base ?line|original|before"
+SEVERAL_LAYERS = r"\blayers\b|\b(two|three|several|multiple|more|n|\d+)\b.*\blayer"
+OWN_DIGITS = r"\b(own|your|our|my|custom|personal|hand ?written|20)\b"
+
+
+def write_results(path: Path, results: Sequence[Result]) -> None:
+    """Write ``results`` as a new workbook: a sheet of accuracies and one that says where each came from."""
+    workbook = Workbook()
+    sheet = workbook.active
+    assert isinstance(sheet, Worksheet)
+    sheet.title = "Results"
+    _table(
+        sheet,
+        ["Model", "Test data", "Images", "Right", "Accuracy", "95 % from", "95 % to"],
+        [[r.card.name, r.data, r.scores.n, r.scores.correct, r.scores.accuracy, *r.scores.interval] for r in results],
+    )
+    for row in sheet.iter_rows(min_row=2, min_col=5, max_col=7):
+        for cell in row:
+            cell.number_format = PERCENT
+    note = "95 % from, to: Wilson interval. One of 20 images is 5 points."
+    sheet.cell(len(results) + 3, 1, note).font = Font(italic=True)
+
+    _table(
+        workbook.create_sheet("Runs"),
+        ["Model", "Test data", "Recipe", "Date", "Options", "Read from", "Weights (sha256)"],
+        [
+            [r.card.name, r.data, r.card.recipe, r.card.date, _said(r.card.options), r.place, r.card.weights_sha256]
+            for r in results
+        ],
+    )
+    _save(workbook, path)
+
+
+def fill_template(template: Path, path: Path, results: Sequence[Result]) -> None:
+    """Write ``results`` into a copy of an instructor's workbook; raises what ``match_template`` raises.
+
+    An entry goes into the empty cell whose row and column headings name it; all else stays as it was.
+    """
+    workbook, cells = match_template(template)
+    for result in results:
+        cell = cells[result.key]
+        cell.value = result.scores.accuracy
+        if "%" not in cell.number_format:
+            cell.number_format = PERCENT
+    _save(workbook, path)
+
+
+def match_template(template: Path) -> tuple[Workbook, dict[str, Cell]]:
+    """An instructor's workbook and the cell in it that each of the ``ENTRIES`` belongs to.
+
+    Raises ``ToolkitError`` when it is no workbook, or an entry finds no cell or several.
+    """
+    try:
+        workbook = load_workbook(template)
+    except (OSError, EOFError, *DAMAGED_WORKBOOK) as error:
+        raise ToolkitError(f"{template} is no .xlsx workbook: {error}. Save it as .xlsx.") from error
+    places: dict[str, Cell] = {}
+    for key, meaning in ENTRIES.items():
+        cells = _matching_cells(workbook, key)
+        if len(cells) != 1:
+            found = ", ".join(f"{c.parent.title}!{c.coordinate}" for c in cells) or "none"
+            raise ToolkitError(
+                f"{template}: cells for {meaning}: {found}; expected one empty cell whose row or column heading "
+                "names it. Fill it by hand, or leave out --template."
+            )
+        places[key] = cells[0]
+    return workbook, places
+
+
+def _matching_cells(workbook: Workbook, key: str) -> list[Cell]:
+    """The empty cells that belong to ``key``; where some stand under 'accuracy', only those."""
+    matching = {
+        cell: headings
+        for sheet in workbook.worksheets
+        for row in sheet.iter_rows(max_col=max(2, sheet.max_column))
+        for cell in row
+        if isinstance(cell, Cell) and cell.value is None
+        for headings in [_headings(sheet, cell)]
+        if _entry(*headings) == key
+    }
+    return [cell for cell, (_, above) in matching.items() if "accura" in above] or list(matching)
+
+
+def _headings(sheet: Worksheet, cell: Cell) -> tuple[str, str]:
+    """The texts to the left of ``cell`` and the nearest text above it, in lower case."""
+    left = [sheet.cell(cell.row, column).value for column in range(1, cell.column)]
+    above = [sheet.cell(row, cell.column).value for row in range(cell.row - 1, 0, -1)]
+    texts = [value for value in left if isinstance(value, str)]
+    header = next((value for value in above if isinstance(value, str)), "")
+    return _plain(" | ".join(texts)), _plain(header)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s_-]+", " ", text).lower()
+
+
+def _entry(row: str, column: str) -> str | None:
+    """Which of the four entries a cell holds, by the texts of its row and of its column."""
+    if not row:
+        return None
+    on_own_digits = bool(re.search(OWN_DIGITS, f"{row} | {column}"))
+    if re.search(FINE_TUNED, row):
+        if "mnist" in column and not on_own_digits:
+            return None
+        return "n_layers_own" if re.search(SEVERAL_LAYERS, row) else "last_layer_own"
+    if re.search(PRETRAINED, row) or "mnist" in row:
+        return "pretrained_own" if on_own_digits else "pretrained_mnist"
+    return None
+
+
+def _table(sheet: Worksheet, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table with a frozen bold header and columns as wide as their longest cell, 60 letters at most."""
+    for column, title in enumerate(header, start=1):
+        cell = sheet.cell(1, column, title)
+        cell.font = Font(bold=True)
+        cell.fill = PatternFill("solid", start_color="DDEBF7")
+    for number, row in enumerate(rows, start=2):
+        for column, value in enumerate(row, start=1):
+            cell = sheet.cell(number, column, value)
+            if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+                cell.data_type = "s"
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+    for column, title in enumerate(header, start=1):
+        longest = max(len(str(value)) for value in (title, *(row[column - 1] for row in rows)))
+        sheet.column_dimensions[get_column_letter(column)].width = min(60, max(10, longest + 2))
+    sheet.freeze_panes = "A2"
+
+
+def _said(options: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+
+
+def _save(workbook: Workbook, path: Path) -> None:
+    with atomic_write(path) as temporary:
+        workbook.save(temporary)
