@@ -1,0 +1,76 @@
+"""Measure the four accuracies, on MNIST's test images and on your own Test Set.
+
+    python -m toolkit recipe evaluate_models
+    python -m toolkit recipe evaluate_models --template "Instructor's sheet.xlsx"
+
+Needs   finished runs of finetune_last_layer and finetune_two_layers; MNIST (fetched once).
+Expect  "Assignment 4 Results.xlsx"; each opening of Test Set is logged.
+"""
+
+from pathlib import Path
+
+from toolkit.data.mnist import load_mnist
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import Scores, score
+from toolkit.evaluation.sealed_test import open_test_set, openings
+from toolkit.models.bundle import load_model
+from toolkit.paths import ROOT
+from toolkit.reporting.excel import Result, fill_template, match_template, write_results
+from toolkit.runs import latest_run, start_run
+from toolkit.training.devices import choose_device
+
+
+def run(
+    model: str = "mnist_resnet",  # the pre-trained model, from which both runs must have started
+    last_layer: Path | None = None,  # run of finetune_last_layer; without it the latest
+    more_layers: Path | None = None,  # run of finetune_two_layers or _all_layers; without it the latest
+    template: Path | None = None,  # instructor's workbook to fill instead of our own
+    out: Path | None = None,  # workbook to write; without it "Assignment 4 Results.xlsx" in the repository
+    mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
+    digits: Path | None = None,  # folder with the three sets; without it the repository's
+    device: str = "auto",  # cpu, cuda, ...
+) -> dict[str, Scores]:
+    """Scores of the pre-trained model on both test sets and of both fine-tuned models on your own."""
+    with start_run(__file__, locals()) as run:
+        place = choose_device(device)
+        last_layer = last_layer or latest_run("finetune_last_layer", model=model)
+        more_layers = more_layers or latest_run("finetune_two_layers", model=model)
+        models = {name: load_model(name) for name in (model, last_layer, more_layers)}
+        started_from = models[model][1].weights_sha256
+        for folder, recipes in (
+            (last_layer, ["finetune_last_layer"]),
+            (more_layers, ["finetune_two_layers", "finetune_all_layers"]),
+        ):
+            card = models[folder][1]
+            if card.recipe not in recipes:
+                raise ToolkitError(f"{folder} is a run of {card.recipe}. Name one of {' or '.join(recipes)}.")
+            if card.started_from != started_from:
+                raise ToolkitError(
+                    f"{folder} was not fine-tuned from '{model}' as it is now. "
+                    "Name the model it started from (--model), or fine-tune again."
+                )
+        if template:
+            match_template(template)  # before Test Set is opened: a sheet that does not fit costs no opening
+        mnist_test = load_mnist(mnist).test
+        own_test = open_test_set(run.recipe, digits)
+
+        results = []
+        for key, name, data, test in (
+            ("pretrained_mnist", model, "MNIST test", mnist_test),
+            ("pretrained_own", model, "own Test Set", own_test),
+            ("last_layer_own", last_layer, "own Test Set", own_test),
+            ("n_layers_own", more_layers, "own Test Set", own_test),
+        ):
+            network, card = models[name]
+            results.append(Result(key, str(name), data, score(network.to(place), test), card))
+            print(f"{card.name} on {data}: {results[-1].scores}")
+
+        run.write_json("scores.json", {result.key: result.scores.as_record() for result in results})
+        out = out or ROOT / "Assignment 4 Results.xlsx"
+        if template:
+            fill_template(template, out, results)
+        else:
+            write_results(out, results)
+        run.options.update(last_layer=last_layer, more_layers=more_layers, out=out)
+        print(f"Written: {out}\nOpenings of Test Set so far: {len(openings())}\nRun: {run.folder}")
+    return {result.key: result.scores for result in results}

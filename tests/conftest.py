@@ -1,0 +1,95 @@
+"""What several tests need: example digits, a small stand-in for MNIST, small published models."""
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toolkit.data import mnist
+from toolkit.data.digit_folders import save_digits
+from toolkit.data.example_digits import example_sets
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.models import build_model
+from toolkit.models.bundle import ModelCard, save_model
+from toolkit.training.seeds import seed_everything
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path, monkeypatch):
+    """No test sees or leaves runs and caches of the one who runs it."""
+    monkeypatch.setenv("TOOLKIT_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Every attempt to open an address or to run npm fails at once."""
+
+    def refuse(*_, **__):
+        raise OSError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def examples() -> dict[str, LabelledImages]:
+    return example_sets()
+
+
+@pytest.fixture
+def digits(tmp_path, examples) -> Path:
+    """A folder with three complete sets, the test's own to damage."""
+    folder = tmp_path / "digits"
+    save_digits(folder, examples)
+    return folder
+
+
+@pytest.fixture
+def idx_files(tmp_path, monkeypatch, examples) -> Path:
+    """A folder with four IDX files of example digits, whose sha256 pass for MNIST's."""
+    folder = tmp_path / "idx"
+    folder.mkdir()
+    parts = {"train": examples["Training Set"], "t10k": examples["Validation Set"]}
+    sha256 = {}
+    for part, images in parts.items():
+        for kind, array in (("images-idx3", images.images[:, 0]), ("labels-idx1", images.labels.astype(np.uint8))):
+            name = f"{part}-{kind}-ubyte"
+            content = idx_bytes(array)
+            (folder / name).write_bytes(content)
+            sha256[name] = hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(mnist, "SHA256", {name: sha256[name] for name in mnist.SHA256})
+    return folder
+
+
+def idx_bytes(array: np.ndarray) -> bytes:
+    header = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes()
+    return header + array.tobytes()
+
+
+def compress(folder: Path) -> None:
+    for path in list(folder.iterdir()):
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+
+
+@pytest.fixture
+def small_model(tmp_path) -> Path:
+    """The folder of a small published model, with weights as they were drawn."""
+    seed_everything(0)
+    folder = tmp_path / "small_mlp"
+    network = build_model("mlp", hidden=(32, 16), dropout=0.2)
+    card = ModelCard(
+        name="small_mlp",
+        architecture="mlp",
+        arguments={"hidden": [32, 16], "dropout": 0.2},
+        classes=list("0123456789"),
+        scores={},
+        recipe="none",
+        options={},
+        versions={},
+    )
+    save_model(folder, network, card)
+    return folder

@@ -1,0 +1,65 @@
+import pytest
+import torch
+
+from toolkit.data.augment import Augmentation, augmentation
+from toolkit.errors import ToolkitError
+
+NOTHING = Augmentation(0, 0, 0, 0, 0)
+
+
+@pytest.fixture
+def images(examples):
+    return torch.from_numpy(examples["Training Set"].images)
+
+
+def test_no_distortion_leaves_images_as_they_are(images):
+    assert torch.allclose(NOTHING(images), images.float(), atol=0.05)
+
+
+def test_shape_range_and_ink_are_kept(images):
+    torch.manual_seed(0)
+    distorted = Augmentation()(images)
+    assert distorted.shape == images.shape
+    assert distorted.dtype == torch.float32
+    assert distorted.min() >= 0
+    assert distorted.max() <= 255.01  # bilinear weights add up to one but for rounding
+    ink = distorted.sum((1, 2, 3)) / images.float().sum((1, 2, 3))
+    assert ink.min() > 0.6
+    assert ink.max() < 1.6
+
+
+def test_images_of_a_batch_are_distorted_differently(images):
+    torch.manual_seed(0)
+    same = images[:1].expand(8, 1, 28, 28)
+    distorted = Augmentation()(same)
+    assert len({image.numpy().tobytes() for image in distorted}) == 8
+
+
+def test_digits_are_never_mirrored(images):
+    """A distorted digit stays nearer to itself than to its mirror images."""
+    torch.manual_seed(0)
+    seven = images[56:64].float()
+    distorted = Augmentation()(seven)
+
+    def distance(other):
+        return (distorted - other).abs().mean()
+
+    assert distance(seven) < distance(seven.flip(3))
+    assert distance(seven) < distance(seven.flip(2))
+
+
+def test_strength_scales_every_amount():
+    assert augmentation(0.5) == Augmentation(*(value / 2 for value in vars(Augmentation()).values()))
+    assert augmentation(0.0) is None
+
+
+@pytest.mark.parametrize("strength", [-1.0, 5.0, float("nan")])
+def test_a_strength_that_leaves_no_digits_is_refused(strength):
+    with pytest.raises(ToolkitError, match="Choose 0"):
+        augmentation(strength)
+
+
+def test_a_shift_moves_by_so_many_pixels(images, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "uniform_", lambda tensor, low, high: tensor.fill_(high))
+    shifted = Augmentation(0, 2, 0, 0, 0)(images)
+    assert torch.allclose(shifted[:, :, :-2, :-2], images.float()[:, :, 2:, 2:], atol=0.5)

@@ -1,0 +1,127 @@
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from toolkit.errors import ToolkitError
+from toolkit.images.reading import LARGEST, read_grey
+
+GRADIENT = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4) * 10
+
+
+def saved(path, array, mode="L", **options):
+    Image.fromarray(array).convert(mode).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.bmp", "a.webp"])
+def test_formats_without_loss_give_the_same_grey_values(tmp_path, name):
+    options = {"lossless": True} if name.endswith("webp") else {}
+    grey = read_grey(saved(tmp_path / name, GRADIENT, **options))
+    assert grey.dtype == np.uint8
+    assert np.abs(grey.astype(int) - GRADIENT).max() <= 1
+
+
+def test_the_name_does_not_decide_the_format(tmp_path):
+    path = tmp_path / "a.jpg"
+    saved(tmp_path / "a.png", GRADIENT).rename(path)
+    assert np.array_equal(read_grey(path), GRADIENT)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected"),
+    [
+        (0, GRADIENT),  # invalid: as stored
+        (1, GRADIENT),
+        (2, GRADIENT[:, ::-1]),
+        (3, GRADIENT[::-1, ::-1]),
+        (4, GRADIENT[::-1]),
+        (5, GRADIENT.T),
+        (6, np.rot90(GRADIENT, -1)),
+        (7, np.rot90(GRADIENT, 2).T),
+        (8, np.rot90(GRADIENT)),
+        (99, GRADIENT),
+    ],
+)
+def test_exif_orientation_is_obeyed_when_valid(tmp_path, orientation, expected):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert np.array_equal(read_grey(saved(tmp_path / "a.png", GRADIENT, exif=exif)), expected)
+
+
+def test_transparency_is_white_paper(tmp_path):
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[1, 1] = (0, 0, 0, 255)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    grey = read_grey(tmp_path / "a.png")
+    assert grey[0, 0] == 255
+    assert grey[1, 1] == 0
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    for brightness in (257, 1):
+        Image.fromarray(GRADIENT.astype(np.uint16) * brightness).save(tmp_path / "a.png")
+        assert np.array_equal(read_grey(tmp_path / "a.png"), np.round(GRADIENT * (brightness / 257)))
+
+
+def test_a_photo_with_a_preview_behind_it_is_one_photo(tmp_path):
+    photo, preview = Image.fromarray(GRADIENT), Image.fromarray(GRADIENT[::2, ::2])
+    photo.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[preview], quality=100)
+    assert read_grey(tmp_path / "a.jpg").shape == GRADIENT.shape
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "RGB"])
+def test_colour_becomes_luminance(tmp_path, mode):
+    grey = read_grey(saved(tmp_path / "a.tif", GRADIENT, mode=mode))
+    assert np.abs(grey.astype(int) - GRADIENT).max() <= 2
+
+
+def png_header(width: int, height: int) -> bytes:
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    header = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return header + struct.pack(">I", 1000) + b"IDAT" + zlib.compress(bytes(100))
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "not an image"),
+        (b"hello, I am no image", "not an image"),
+        (png_header(50_000, 50_000), "too large|pixels"),
+        (png_header(9_000, 9_000), "pixels"),
+        (png_header(28, 28), "damaged"),
+    ],
+)
+def test_hostile_files_are_refused_in_one_line(tmp_path, content, complaint):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(content)
+    with pytest.raises(ToolkitError, match=complaint) as error:
+        read_grey(path)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_truncated_photo_is_refused(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (100, 100), dtype=np.uint8)
+    path = saved(tmp_path / "a.jpg", noise)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(ToolkitError, match="damaged"):
+        read_grey(path)
+
+
+def test_animations_missing_files_and_folders_are_refused(tmp_path):
+    frames = [Image.fromarray(GRADIENT), Image.fromarray(GRADIENT[::-1])]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
+    for path, complaint in (
+        (tmp_path / "a.webp", "several frames"),
+        (tmp_path / "none.jpg", "cannot be read"),
+        (tmp_path, "folder"),
+    ):
+        with pytest.raises(ToolkitError, match=complaint):
+            read_grey(path)
+
+
+def test_phone_cameras_are_within_the_limit():
+    assert LARGEST >= 50_000_000

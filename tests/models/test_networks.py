@@ -1,0 +1,51 @@
+import pytest
+import torch
+
+from toolkit.errors import ToolkitError
+from toolkit.models import ARCHITECTURES, build_model
+from toolkit.models.pixels import MNIST_MEAN, MNIST_STD, StandardisePixels
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_raw_pixels_in_logits_out(architecture, examples):
+    network = build_model(architecture, dropout=0.5).eval()
+    images = torch.from_numpy(examples["Validation Set"].images)
+    logits = network(images)
+    assert logits.shape == (20, 10)
+    assert logits.dtype == torch.float32
+    assert torch.equal(logits, network(images.float()))
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_dropout_is_an_argument(architecture, examples):
+    images = torch.from_numpy(examples["Validation Set"].images)
+    for dropout, random in ((0.0, False), (0.5, True)):
+        network = build_model(architecture, dropout=dropout)
+        for module in network.modules():
+            module.train(not isinstance(module, torch.nn.BatchNorm2d))
+        assert torch.equal(network(images), network(images)) is not random
+
+
+def test_the_resnet_keeps_useful_resolution():
+    network = build_model("resnet").network
+    features = network.forward_features(torch.zeros(1, 1, 28, 28))
+    assert features.shape[-2:] == (4, 4)
+
+
+def test_widths_and_depth_of_the_mlp_are_arguments():
+    network = build_model("mlp", hidden=(50, 40, 30))
+    assert [layer[0].out_features for layer in network.hidden] == [50, 40, 30]
+
+
+def test_pixels_get_mean_zero_and_deviation_one():
+    pixels = torch.tensor([MNIST_MEAN - MNIST_STD, MNIST_MEAN + MNIST_STD])
+    assert torch.allclose(StandardisePixels()(pixels), torch.tensor([-1.0, 1.0]), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "complaint"),
+    [("lenet", {}, "Unknown architecture 'lenet'"), ("mlp", {"width": 3}, "cannot be built")],
+)
+def test_what_does_not_exist_is_refused(name, arguments, complaint):
+    with pytest.raises(ToolkitError, match=complaint):
+        build_model(name, **arguments)

@@ -1,0 +1,47 @@
+import json
+
+import pytest
+from openpyxl import load_workbook
+
+from recipes import evaluate_models, finetune_last_layer, finetune_two_layers
+from tests.recipes.test_finetune import finetune
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.sealed_test import openings
+
+FAST = {"model": "mnist_mlp", "epochs": 1, "lr": 1e-3}
+
+
+def test_four_accuracies_are_measured_and_written(digits, idx_files, tmp_path, capsys):
+    finetune_last_layer.run(**FAST, digits=digits)
+    finetune_two_layers.run(**FAST, digits=digits)
+    out = tmp_path / "results.xlsx"
+    scores = evaluate_models.run(model="mnist_mlp", out=out, mnist=idx_files, digits=digits)
+    assert list(scores) == ["pretrained_mnist", "pretrained_own", "last_layer_own", "n_layers_own"]
+    assert {score.n for score in scores.values()} == {20}
+    sheet = load_workbook(out)["Results"]
+    assert [sheet.cell(row, 5).value for row in range(2, 6)] == [score.accuracy for score in scores.values()]
+    assert [entry["recipe"] for entry in openings()] == ["evaluate_models"]
+    assert "Openings of Test Set so far: 1" in capsys.readouterr().out
+
+
+def test_named_runs_are_taken_and_runs_of_another_model_refused(digits, idx_files, tmp_path):
+    _, last = finetune("finetune_last_layer", **FAST, digits=digits)
+    _, other = finetune("finetune_all_layers", **{**FAST, "model": "mnist_cnn"}, digits=digits)
+    options = {"model": "mnist_mlp", "out": tmp_path / "a.xlsx", "mnist": idx_files, "digits": digits}
+    with pytest.raises(ToolkitError, match="was not fine-tuned from 'mnist_mlp'"):
+        evaluate_models.run(last_layer=last, more_layers=other, **options)
+    with pytest.raises(ToolkitError, match="is a run of finetune_last_layer"):
+        evaluate_models.run(last_layer=last, more_layers=last, **options)
+    (tmp_path / "theirs.xlsx").write_text("no workbook")
+    _, all_layers = finetune("finetune_all_layers", **FAST, digits=digits)
+    with pytest.raises(ToolkitError, match=r"no \.xlsx workbook"):
+        evaluate_models.run(last_layer=last, more_layers=all_layers, template=tmp_path / "theirs.xlsx", **options)
+    assert openings() == []
+    evaluate_models.run(last_layer=last, more_layers=all_layers, **options)
+    assert load_workbook(tmp_path / "a.xlsx")["Runs"]["C5"].value == "finetune_all_layers"
+
+
+def test_without_runs_one_line_says_which_command_makes_one(digits):
+    with pytest.raises(ToolkitError, match="recipe finetune_last_layer --model mnist_resnet"):
+        evaluate_models.run(digits=digits)
+    assert json.dumps(openings()) == "[]"

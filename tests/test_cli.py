@@ -1,0 +1,170 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from toolkit.cli import main
+from toolkit.paths import ROOT
+
+# heavy modules that help must not import
+HELP = """
+import sys
+from toolkit.cli import main
+try:
+    main()
+finally:
+    heavy = {"torch", "fastai", "timm", "cv2", "numpy", "sklearn", "matplotlib"} & set(sys.modules)
+    if heavy:
+        sys.exit(f"imported {heavy}")
+"""
+
+
+def fresh(*words, code=HELP, **environment):
+    """A fresh Python, to see what is imported and how words arrive."""
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """The command line in this process; returns exit status, output and error output."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["toolkit", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return stop.value.code or 0, *capsys.readouterr()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--help"],
+        ["recipe"],
+        ["recipe", "--help"],
+        ["recipe", "finetune_two_layers", "--help"],
+        ["data", "--help"],
+        ["predict", "--help"],
+        ["export", "--help"],
+        ["doctor", "--help"],
+    ],
+    ids=" ".join,
+)
+def test_help_imports_nothing_heavy(words):
+    result = fresh(*words)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+
+
+def test_a_recipes_options_and_defaults_are_its_help(run):
+    said = " ".join(run("recipe", "finetune_two_layers", "--help")[1].split())
+    assert "passes over the training set [default: 20]" in said
+    assert "python -m toolkit recipe finetune_two_layers" in said
+
+
+def test_python_m_toolkit_is_the_command_line():
+    result = fresh("--help", code="import runpy; runpy.run_module('toolkit', run_name='__main__', alter_sys=True)")
+    assert "predict" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["recipe", "finetune_two_layer"], "finetune_two_layers"),
+        (["recipe", "finetune_two_layers", "--epoch", "3"], "--epochs"),
+        (["recip"], "recipe"),
+        (["recipe", "finetune_two_layers", "--epochs", "many"], "--epochs"),
+    ],
+)
+def test_a_misspelt_word_is_refused_with_the_closest_one(run, words, hint):
+    status, _, error = run(*words)
+    assert status == 2
+    assert hint in error
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["recipe", "finetune_two_layers", "--model", "mnist_resnt"], "Did you mean 'mnist_resnet'?"),
+        (["recipe", "finetune_two_layers", "--digits", "nowhere"], "Training Set is missing"),
+        (["recipe", "finetune_last_layer", "--batch-size", "81", "--model", "mnist_mlp"], "Choose one from 1 to 80"),
+        (["recipe", "finetune_last_layer", "--epochs", "0", "--model", "mnist_mlp"], "Choose 1 or more"),
+        (["recipe", "finetune_last_layer", "--device", "gpu"], "Choose cpu"),
+        (["recipe", "finetune_last_layer", "--dropout", "1.5"], "no probability"),
+        (["recipe", "finetune_last_layer", "--augment", "-1", "--model", "mnist_mlp"], "Choose 0"),
+        (["recipe", "finetune_last_layer", "--weight-decay", "-1", "--model", "mnist_mlp"], "Weight decay"),
+        (["recipe", "finetune_last_layer", "--patience", "0", "--model", "mnist_mlp"], "patience of 1 or more"),
+        (["recipe", "finetune_last_layer", "--seed", "-1", "--model", "mnist_mlp"], "seed -1"),
+        (["recipe", "pretrain_mnist", "--seed", "-1"], "seed -1"),
+        (["recipe", "evaluate_models"], "There is no finished run of finetune_last_layer"),
+        (["recipe", "pretrain_mnist", "--mnist", ROOT / "docs"], "lacks train-images-idx3-ubyte"),
+        (["predict", ROOT / "README.md"], "is not an image"),
+        (["export", "nothing"], "There is no model 'nothing'"),
+        (["data", "example", ROOT], "exists already"),
+    ],
+    ids=lambda value: " ".join(map(str, value[:4])) if isinstance(value, list) else "",
+)
+def test_a_users_mistake_is_one_line(run, words, complaint):
+    status, _, error = run(*words)
+    assert status == 1
+    assert complaint in error
+    assert error.count("\n") == 1
+
+
+def test_predict_prints_json(run, digits):
+    image = digits / "Test Set/4/4_01.jpg"
+    status, output, _ = run("predict", image, "--json", "--top", "2", "--model", "mnist_cnn")
+    answer = json.loads(output)
+    assert status == 0
+    assert answer[0]["image"] == str(image)
+    assert len(answer[0]["top"]) == 2
+
+
+def test_data_mnist_counts_and_draws(run, idx_files, tmp_path):
+    _, output, _ = run("data", "mnist", "--mnist", idx_files, "--out", tmp_path / "sheet.png")
+    assert "training     80 images  0: 8, 1: 8" in output
+    assert "mean" in output
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.width > 300
+
+
+def test_export_writes_a_learner(run, tmp_path, small_model):
+    status, _, _ = run("export", small_model, "--out", tmp_path / "learner.pkl")
+    assert status == 0
+    assert (tmp_path / "learner.pkl").stat().st_size > 1000
+
+
+def test_doctor_finds_what_is_wrong(run, digits):
+    status, output, _ = run("doctor", "--digits", digits)
+    assert "digits: the three sets" in output
+    assert "model mnist_resnet: weights verified" in output
+    assert "MNIST: not fetched yet" in output
+    assert status == 0, output
+    shutil.rmtree(digits / "Test Set" / "9")
+    status, output, _ = run("doctor", "--digits", digits)
+    assert status == 1
+    assert "BAD digits" in output
+
+
+def test_completion_offers_recipes_and_options():
+    def completions(line, position):
+        return fresh(
+            code="from toolkit.cli import main; import sys; sys.argv = ['toolkit']; main()",
+            _TOOLKIT_COMPLETE="complete_bash",
+            COMP_WORDS=line,
+            COMP_CWORD=str(position),
+        ).stdout
+
+    assert "finetune_two_layers" in completions("toolkit recipe fine", 2)
+    assert "--epochs" in completions("toolkit recipe finetune_two_layers --ep", 3)

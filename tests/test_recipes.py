@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from toolkit.errors import ToolkitError
+from toolkit.paths import RECIPES
+from toolkit.recipes import Option, list_recipes, read_recipe
+
+SOURCE = '''"""Do something.
+
+    python -m toolkit recipe something --lr 0.1
+"""
+
+import a_module_that_does_not_exist
+
+
+def run(
+    lr: float | None = None,  # learning rate
+    epochs: int = 20,
+    digits: Path = None,  # where
+) -> None:
+    """Nothing."""
+'''
+
+
+def write(folder: Path, source: str) -> Path:
+    path = folder / "something.py"
+    path.write_text(source)
+    return path
+
+
+def test_options_types_defaults_and_help_come_from_the_file_unrun(tmp_path):
+    recipe = read_recipe(write(tmp_path, SOURCE))
+    assert recipe.summary == "Do something."
+    assert recipe.options == (
+        Option("lr", float | None, None, "learning rate"),
+        Option("epochs", int, 20, ""),
+        Option("digits", Path, None, "where"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("def run", "def main", "needs a docstring and a function run"),
+        ('"""Do something.', '_ = """', "needs a docstring and a function run"),
+        ("float | None = None", "float | None", "every parameter of run needs a default"),
+        ("int = 20", "complex = 20", "line 11: 'epochs' is annotated 'complex'"),
+        ("int = 20", "int = len('')", "line 11: the default of 'epochs' is not a plain value"),
+        ("def run(", "def run((", "is not a recipe"),
+    ],
+)
+def test_a_file_that_is_no_recipe_says_what_it_lacks(tmp_path, old, new, complaint):
+    with pytest.raises(ToolkitError, match=complaint.replace("(", r"\(")):
+        read_recipe(write(tmp_path, SOURCE.replace(old, new)))
+
+
+def test_files_with_an_underscore_are_not_recipes(tmp_path):
+    (tmp_path / "_shared.py").write_text("nothing")
+    write(tmp_path, SOURCE)
+    assert [recipe.name for recipe in list_recipes(tmp_path)] == ["something"]
+
+
+@pytest.mark.parametrize("recipe", list_recipes(), ids=lambda recipe: recipe.name)
+def test_every_recipe_fits_a_page_and_helps(recipe):
+    assert f"python -m toolkit recipe {recipe.name}" in recipe.docstring
+    assert "Needs " in recipe.docstring
+    assert "Expect " in recipe.docstring
+    assert all(option.help for option in recipe.options)
+    assert len((RECIPES / f"{recipe.name}.py").read_text().splitlines()) <= 110

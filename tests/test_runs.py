@@ -1,0 +1,66 @@
+import csv
+import json
+
+import pytest
+
+from toolkit.errors import ToolkitError
+from toolkit.runs import latest_run, read_record, start_run
+
+
+def record(run):
+    return json.loads((run.folder / "run.json").read_text())
+
+
+def test_a_run_says_what_was_used_and_how_it_ended():
+    with start_run("recipes/some_recipe.py", {"lr": None, "seed": 3}) as run:
+        assert record(run)["status"] == "running"
+        run.options.update(lr=0.1)
+        run.facts.update(best_epoch=4)
+        run.write_csv("history.csv", [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}])
+    ended = record(run)
+    assert (ended["recipe"], ended["status"]) == ("some_recipe", "finished")
+    assert ended["options"] == {"lr": 0.1, "seed": 3}
+    assert ended["best_epoch"] == 4
+    assert ended["seconds"] >= 0
+    assert {"python", "torch", "fastai"} <= set(ended["versions"])
+    with (run.folder / "history.csv").open() as stream:
+        assert list(csv.DictReader(stream))[1] == {"epoch": "2", "loss": "0.25"}
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ToolkitError("no digits"), "failed: no digits"), (KeyboardInterrupt(), "interrupted")]
+)
+def test_a_run_that_does_not_finish_says_so(error, status):
+    with pytest.raises(type(error)), start_run("recipes/some_recipe.py", {}) as run:
+        raise error
+    assert record(run)["status"] == status
+
+
+def test_runs_of_the_same_second_do_not_collide():
+    with start_run("r.py", {}) as first, start_run("r.py", {}) as second:
+        assert first.folder != second.folder
+
+
+def test_the_latest_finished_run_with_these_options_is_found():
+    folders = []
+    for model in ("a", "b", "a"):
+        with start_run("r.py", {"model": model}) as run:
+            folders.append(run.folder)
+    with pytest.raises(ToolkitError), start_run("r.py", {"model": "a"}):
+        raise ToolkitError("failed runs do not count")
+    assert latest_run("r", model="a") == folders[2]
+    assert latest_run("r", model="b") == folders[1]
+    with pytest.raises(ToolkitError, match="python -m toolkit recipe r --model c"):
+        latest_run("r", model="c")
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(ToolkitError, match="not a run's folder"):
+        read_record(tmp_path)
+
+
+def test_a_place_where_nothing_can_be_written_is_said(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TOOLKIT_RUNS", str(tmp_path / "file"))
+    with pytest.raises(ToolkitError, match="Choose another place"), start_run("r.py", {}):
+        pass

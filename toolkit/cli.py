@@ -1,0 +1,137 @@
+"""The command line: words to calls. Nothing heavy is imported before a command needs it."""
+
+import json
+import sys
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.errors import ToolkitError
+from toolkit.recipes import list_recipes
+
+app = typer.Typer(
+    help="From a photo of your own handwriting to a fine-tuned digit classifier.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(help="Fetch MNIST, or make the example digits again.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+Model = Annotated[str, typer.Option(help="published model, or a run's folder")]
+Digits = Annotated[Path | None, typer.Option(help="folder with the three sets; without it the repository's")]
+
+
+@app.command()
+def predict(
+    images: Annotated[list[Path], typer.Argument(help="photos or drawings of one digit each")],
+    model: Model = "mnist_resnet",
+    top: Annotated[int, typer.Option(help="how many digits to show for each image")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Read the digit in each image."""
+    from toolkit.evaluation.prediction import predict_files
+    from toolkit.models.bundle import load_model
+
+    predictions = predict_files(load_model(model)[0], images, top)
+    if as_json:
+        print(json.dumps([{"image": str(p.path), "top": dict(p.top)} for p in predictions], indent=1))
+        return
+    for prediction in predictions:
+        digits = "  ".join(f"{digit} {100 * probability:5.1f} %" for digit, probability in prediction.top)
+        print(f"{prediction.path}:  {digits}")
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="published model, or a run's folder")],
+    out: Annotated[Path, typer.Option(help="file to write")] = Path("learner.pkl"),
+) -> None:
+    """Write a model as fastai's learner.pkl."""
+    from toolkit.models.bundle import load_model
+    from toolkit.training.export import export_learner
+
+    print(f"Written: {export_learner(load_model(model)[0], out)}")
+
+
+@app.command()
+def doctor(digits: Digits = None) -> None:
+    """Check versions, device, MNIST, models and digit sets."""
+    from toolkit.doctor import examine
+
+    healthy = True
+    for well, finding in examine(digits):
+        print(f"{'ok  ' if well else 'BAD '}{finding}", flush=True)
+        healthy &= well
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@data.command("mnist")
+def data_mnist(
+    folder: Annotated[Path | None, typer.Option("--mnist", help="folder that already has the four files")] = None,
+    out: Annotated[Path | None, typer.Option(help="contact sheet; without it mnist.png among the runs")] = None,
+) -> None:
+    """Fetch MNIST, verify it, count it, and draw a contact sheet."""
+    from toolkit.data.mnist import load_mnist, mnist_cache
+    from toolkit.paths import runs_folder
+    from toolkit.reporting.plots import plot_contact_sheet, save_figure
+
+    mnist = load_mnist(folder)
+    print(f"Four files verified in {folder or mnist_cache()}")
+    for name, digits in (("training", mnist.training), ("test", mnist.test)):
+        counts = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(digits.class_counts()))
+        print(f"{name:8} {len(digits):6,} images  {counts}")
+        print(f"{'':8} pixels 0 to 255: mean {digits.images.mean():.2f}, standard deviation {digits.images.std():.2f}")
+    sheet = plot_contact_sheet(mnist.training, "MNIST, the first twelve of each digit")
+    print(f"Contact sheet: {save_figure(sheet, out or runs_folder() / 'mnist.png')}")
+
+
+@data.command("example")
+def data_example(
+    folder: Annotated[Path, typer.Argument(help="where to put Training Set, Validation Set and Test Set")],
+) -> None:
+    """Make the shipped example digits again, byte for byte."""
+    from toolkit.data.digit_folders import PER_DIGIT, save_digits
+    from toolkit.data.example_digits import example_sets
+
+    taken = [folder / name for name in PER_DIGIT if (folder / name).exists()]
+    if taken:
+        raise ToolkitError(f"{taken[0]} exists already, and is not overwritten. Name another folder.")
+    print(f"Written: {len(save_digits(folder, example_sets()))} images below {folder}")
+
+
+@cache
+def _whole_app() -> typer.Typer:
+    """The commands above and one for each recipe."""
+    recipes = list_recipes()
+    group = typer.Typer(help="Run an experiment; without a name, list them.", rich_markup_mode=None)
+
+    @group.callback(invoke_without_command=True)
+    def list_all(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            width = max(len(recipe.name) for recipe in recipes)
+            for recipe in recipes:
+                print(f"{recipe.name:{width}}  {recipe.summary}")
+            print("\nOptions of one: python -m toolkit recipe NAME --help")
+
+    for recipe in recipes:
+        # \b keeps typer from refilling the lines of a paragraph
+        text = "\n\n".join(f"\b\n{paragraph}" for paragraph in recipe.docstring.split("\n\n"))
+        group.command(recipe.name, help=text, short_help=recipe.summary)(recipe.command())
+    app.add_typer(group, name="recipe")
+    return app
+
+
+def main() -> None:
+    """Run the command line; a ``ToolkitError`` becomes one line and exit status 1."""
+    # timm and torchvision still use torch.jit; nothing a user of this toolkit can act on
+    warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
+    try:
+        _whole_app()()
+    except ToolkitError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,122 @@
+"""Finding recipes and reading what they offer, without running them.
+
+A recipe is a file in ``recipes/`` with a docstring and a function ``run``. Its options, their types, defaults
+and help are read from the signature and the comments beside it, so help imports nothing heavy.
+"""
+
+import ast
+import io
+import tokenize
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from toolkit.errors import ToolkitError
+from toolkit.paths import RECIPES
+
+TYPES: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "Path": Path}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One parameter of a recipe's ``run``."""
+
+    name: str
+    annotation: Any
+    default: Any
+    help: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a recipe's file says of itself."""
+
+    name: str
+    docstring: str
+    options: tuple[Option, ...]
+
+    @property
+    def summary(self) -> str:
+        return self.docstring.partition("\n")[0]
+
+    def run(self, **options: Any) -> Any:
+        """Import the recipe and run it."""
+        return import_module(f"recipes.{self.name}").run(**options)
+
+    def command(self) -> Callable[..., None]:
+        """A function with this recipe's signature, for typer, that runs it."""
+
+        def command(**options: Any) -> None:
+            self.run(**options)
+
+        parameters = [
+            Parameter(
+                option.name,
+                Parameter.KEYWORD_ONLY,
+                default=option.default,
+                annotation=Annotated[option.annotation, typer.Option(help=option.help)],
+            )
+            for option in self.options
+        ]
+        command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        command.__doc__ = self.docstring
+        return command
+
+
+def list_recipes(folder: Path = RECIPES) -> list[Recipe]:
+    """All recipes by name; files that begin with an underscore are not recipes."""
+    return [read_recipe(path) for path in sorted(folder.glob("[!_]*.py"))]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read one recipe's file; a ``ToolkitError`` names what it lacks."""
+    try:
+        source = path.read_text(encoding="utf-8")
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, OSError) as error:
+        raise ToolkitError(f"{path} is not a recipe: {error}. Correct it or move it elsewhere.") from error
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run"]
+    docstring = ast.get_docstring(tree)
+    if not functions or not docstring:
+        raise ToolkitError(
+            f"{path} is not a recipe: it needs a docstring and a function run. "
+            "Add them, or begin its name with an underscore."
+        )
+    comments = _comments(source)
+    arguments = functions[0].args
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
+        raise ToolkitError(f"{path}: run takes plain parameters only, no *, ** or /. Rewrite its signature.")
+    if len(arguments.defaults) != len(arguments.args):
+        raise ToolkitError(f"{path}: every parameter of run needs a default. Add the missing ones.")
+    options = [
+        _option(path, argument, default, comments)
+        for argument, default in zip(arguments.args, arguments.defaults, strict=True)
+    ]
+    return Recipe(path.stem, docstring, tuple(options))
+
+
+def _comments(source: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
+
+
+def _option(path: Path, argument: ast.arg, default: ast.expr, comments: dict[int, str]) -> Option:
+    where = f"{path}, line {argument.lineno}"
+    annotation = ast.unparse(argument.annotation) if argument.annotation else ""
+    name, _, none = annotation.partition(" | ")
+    if name not in TYPES or none not in ("", "None"):
+        raise ToolkitError(
+            f"{where}: '{argument.arg}' is annotated '{annotation}'. "
+            f"Use one of {', '.join(TYPES)}, alone or with ' | None'."
+        )
+    try:
+        value = ast.literal_eval(default)
+    except ValueError as error:
+        raise ToolkitError(f"{where}: the default of '{argument.arg}' is not a plain value. Write one.") from error
+    kind = TYPES[name]
+    return Option(argument.arg, kind | None if none else kind, value, comments.get(argument.lineno, ""))

@@ -1,0 +1,148 @@
+"""A run's folder: what was asked, what came out, and how it ended."""
+
+import csv
+import json
+import platform
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import ToolkitError
+from toolkit.paths import atomic_write, make_folder, runs_folder
+
+PACKAGES = ("torch", "fastai", "timm", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
+
+
+@dataclass
+class Run:
+    """An open run. ``options`` holds what was really used: put values there that a default left open."""
+
+    recipe: str
+    folder: Path
+    date: str
+    options: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def write_json(self, name: str, content: object) -> None:
+        """Write ``content`` into the run's folder."""
+        with atomic_write(self.folder / name) as temporary:
+            temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+
+    def write_csv(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write ``rows``, which share their keys, into the run's folder."""
+        with (
+            atomic_write(self.folder / name) as temporary,
+            temporary.open("w", newline="") as stream,
+        ):
+            writer = csv.DictWriter(stream, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+@contextmanager
+def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
+    """Open ``runs/<recipe>/<time>/`` for a recipe, given its ``__file__`` and the options of its ``run``.
+
+    ``run.json`` says at once that it is running and in the end how it ended: finished, interrupted or
+    failed, with the reason.
+    """
+    recipe = Path(recipe_file).stem
+    started = datetime.now()
+    date = started.isoformat(sep=" ", timespec="seconds")
+    run = Run(recipe, _new_folder(runs_folder() / recipe, started), date, dict(options))
+    clock = time.perf_counter()
+
+    def write(status: str) -> None:
+        record = {
+            "recipe": recipe,
+            "status": status,
+            "date": date,
+            "seconds": round(time.perf_counter() - clock, 2),
+            "options": run.options,
+            **run.facts,
+            "versions": versions(),
+            "machine": machine(),
+        }
+        run.write_json("run.json", record)
+
+    write("running")
+    try:
+        yield run
+    except KeyboardInterrupt:
+        write("interrupted")
+        raise
+    except BaseException as error:
+        write(f"failed: {error}")
+        raise
+    write("finished")
+
+
+def latest_run(recipe: str, **options: Any) -> Path:
+    """The folder of a recipe's latest finished run with these options; a ``ToolkitError`` if there is none."""
+    for path in sorted((runs_folder() / recipe).glob("*/run.json"), reverse=True):
+        record = read_record(path.parent)
+        asked = all(record["options"].get(name) == value for name, value in options.items())
+        if record["status"] == "finished" and asked:
+            return path.parent
+    wanted = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
+    raise ToolkitError(
+        f"There is no finished run of {recipe} {wanted} in {runs_folder()}. "
+        f"Make one: python -m toolkit recipe {recipe} {wanted}"
+    )
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """A run's ``run.json``."""
+    try:
+        return dict(json.loads((folder / "run.json").read_text()))
+    except (OSError, ValueError) as error:
+        raise ToolkitError(f"{folder} is not a run's folder: {error}. Name one under {runs_folder()}.") from error
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result may depend on."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def machine() -> dict[str, object]:
+    """The hardware that a time depends on."""
+    import torch
+
+    record: dict[str, object] = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
+        "threads": torch.get_num_threads(),
+    }
+    if torch.cuda.is_available():
+        record["gpu"] = torch.cuda.get_device_name()
+    return record
+
+
+def _new_folder(parent: Path, started: datetime) -> Path:
+    """A folder named after the time, told apart from another run of the same second by a number."""
+    make_folder(parent)
+    name = started.strftime("%Y-%m-%d_%H-%M-%S")
+    for attempt in range(1, 1000):
+        folder = parent / (name if attempt == 1 else f"{name}.{attempt}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise ToolkitError(
+                f"Cannot create {folder}: {error.strerror}. Set TOOLKIT_RUNS to a folder you may write to."
+            ) from error
+        return folder
+    raise ToolkitError(f"{parent} already holds a thousand runs of this second. Try again.")
