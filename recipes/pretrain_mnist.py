@@ -18,7 +18,7 @@ from toolkit.data.loaders import make_loaders
 from toolkit.data.mnist import load_mnist
 from toolkit.data.splits import hold_out
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
-from toolkit.models import build_model
+from toolkit.models import all_arguments, build_model
 from toolkit.models.bundle import ModelCard, save_model
 from toolkit.reporting.plots import plot_confusion, plot_history, plot_misread, save_figure
 from toolkit.runs import start_run, versions
@@ -29,7 +29,7 @@ from toolkit.training.seeds import seed_everything
 
 def run(
     model: str = "resnet",  # architecture: mlp, cnn or resnet
-    epochs: int = 18,  # passes over the training set
+    epochs: int = 45,  # passes over the training set
     lr: float = 2e-3,  # peak learning rate of the one-cycle schedule
     batch_size: int = 128,  # images per step
     weight_decay: float = 0.05,  # decoupled, as in AdamW
@@ -65,7 +65,7 @@ def run(
         card = ModelCard(
             name=name,
             architecture=model,
-            arguments={"dropout": dropout},
+            arguments=all_arguments(model, dropout=dropout),
             classes=list(CLASSES),
             scores=records,
             recipe=run.recipe,

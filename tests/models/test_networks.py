@@ -1,8 +1,10 @@
+import json
+
 import pytest
 import torch
 
 from toolkit.errors import ToolkitError
-from toolkit.models import ARCHITECTURES, build_model
+from toolkit.models import ARCHITECTURES, all_arguments, build_model
 from toolkit.models.pixels import MNIST_MEAN, MNIST_STD, StandardisePixels
 
 
@@ -28,13 +30,26 @@ def test_dropout_is_an_argument(architecture, examples):
 
 def test_the_resnet_keeps_useful_resolution():
     network = build_model("resnet").network
-    features = network.forward_features(torch.zeros(1, 1, 28, 28))
-    assert features.shape[-2:] == (4, 4)
+    sides = []
+    for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
+        stage.register_forward_hook(lambda _, __, output: sides.append(output.shape[-1]))
+    network.forward_features(torch.zeros(1, 1, 28, 28))
+    assert sides == [14, 7, 4, 2]
 
 
 def test_widths_and_depth_of_the_mlp_are_arguments():
     network = build_model("mlp", hidden=(50, 40, 30))
     assert [layer[0].out_features for layer in network.hidden] == [50, 40, 30]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_all_arguments_rebuild_a_network_whatever_its_defaults(architecture):
+    arguments = all_arguments(architecture, dropout=0.25)
+    assert arguments["dropout"] == 0.25
+    assert {"mlp": "hidden", "cnn": "channels", "resnet": "stem_width"}[architecture] in arguments
+    rebuilt = build_model(architecture, **json.loads(json.dumps(arguments)))
+    shapes = [p.shape for p in build_model(architecture).parameters()]
+    assert [p.shape for p in rebuilt.parameters()] == shapes
 
 
 def test_pixels_get_mean_zero_and_deviation_one():

@@ -11,8 +11,8 @@ class ResNet(nn.Module):
     """A timm ResNet for one channel and 28x28 pixels.
 
     Input (N, 1, 28, 28) raw pixels, output (N, 10) logits. timm's stem would shrink 28x28 to 7x7 before
-    the first block: here it is one 3x3 convolution at full resolution, without pooling, so the four stages
-    see 28, 14, 7 and 4 pixels a side. ``blocks`` is the number of basic blocks in each stage;
+    the first block. Here its three 3x3 convolutions work at full resolution and only pooling halves it, so the
+    four stages see 14, 7, 4 and 2 pixels a side. ``blocks`` is the number of basic blocks in each stage;
     ``dropout`` precedes the classifier.
     """
 
@@ -20,11 +20,11 @@ class ResNet(nn.Module):
         self,
         channels: tuple[int, ...] = (32, 64, 128, 256),
         blocks: tuple[int, ...] = (1, 1, 1, 1),
+        stem_width: int = 16,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.pixels = StandardisePixels()
-        # stem_type "deep" lets the stem's width be chosen; its convolutions are replaced by one
         self.network = timm.create_model(
             "resnet18",
             in_chans=1,
@@ -32,12 +32,11 @@ class ResNet(nn.Module):
             channels=tuple(channels),
             layers=tuple(blocks),
             stem_type="deep",
-            stem_width=channels[0] // 2,
+            stem_width=stem_width,
             drop_rate=dropout,
             zero_init_last=False,  # zeros would leave the first epoch a network of pooled 3x3 patches
         )
-        self.network.conv1 = nn.Conv2d(1, channels[0], 3, padding=1, bias=False)
-        self.network.maxpool = nn.Identity()
+        self.network.conv1[0].stride = (1, 1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.network(self.pixels(images))
