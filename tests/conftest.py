@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from toolkit.data import mnist
-from toolkit.data.digit_folders import save_digits
-from toolkit.data.example_digits import example_sets
+from toolkit.data.digit_folders import read_all_sets, save_digits
+from toolkit.data.example_digits import writer_ink
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.images.simulate import Camera, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.models import build_model
 from toolkit.models.bundle import ModelCard, save_model
 from toolkit.training.seeds import seed_everything
@@ -36,7 +37,7 @@ def no_network(monkeypatch):
 
 @pytest.fixture(scope="session")
 def examples() -> dict[str, LabelledImages]:
-    return example_sets()
+    return read_all_sets()
 
 
 @pytest.fixture
@@ -93,3 +94,17 @@ def small_model(tmp_path) -> Path:
     )
     save_model(folder, network, card)
     return folder
+
+
+@pytest.fixture(scope="session")
+def written_sheet() -> SimulatedSheet:
+    """Ten rows of twelve digits, photographed from above in good light."""
+    return simulate_sheet(writer_ink(3), camera=Camera(megapixels=2, noise=1.5), seed=1)
+
+
+@pytest.fixture
+def sheet_photo(tmp_path, written_sheet) -> Path:
+    """That photo as a file."""
+    photo = tmp_path / "sheet.jpg"
+    save_photo(written_sheet, photo)
+    return photo

@@ -55,6 +55,7 @@ def run(monkeypatch, capsys):
         ["recipe", "--help"],
         ["recipe", "finetune_two_layers", "--help"],
         ["data", "--help"],
+        ["sheet", "cut", "--help"],
         ["predict", "--help"],
         ["export", "--help"],
         ["doctor", "--help"],
@@ -111,7 +112,7 @@ def test_a_misspelt_word_is_refused_with_the_closest_one(run, words, hint):
         (["recipe", "pretrain_mnist", "--mnist", ROOT / "docs"], "lacks train-images-idx3-ubyte"),
         (["predict", ROOT / "README.md"], "is not an image"),
         (["export", "nothing"], "There is no model 'nothing'"),
-        (["data", "example", ROOT], "exists already"),
+        (["data", "example", ROOT / "README.md"], "exists already"),
     ],
     ids=lambda value: " ".join(map(str, value[:4])) if isinstance(value, list) else "",
 )

@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Fetch MNIST, or make the example digits again.", no_args_is_help=True)
 app.add_typer(data, name="data")
+sheet = typer.Typer(help="From a photo of a sheet to a checked set of digits.", no_args_is_help=True)
+app.add_typer(sheet, name="sheet")
 
 Model = Annotated[str, typer.Option(help="published model, or a run's folder")]
 Digits = Annotated[Path | None, typer.Option(help="folder with the three sets; without it the repository's")]
@@ -92,16 +94,68 @@ def data_mnist(
 
 @data.command("example")
 def data_example(
-    folder: Annotated[Path, typer.Argument(help="where to put Training Set, Validation Set and Test Set")],
+    out: Annotated[Path, typer.Argument(help="JPEG to write")] = Path("sheet.jpg"),
 ) -> None:
-    """Make the shipped example digits again, byte for byte."""
-    from toolkit.data.digit_folders import PER_DIGIT, save_digits
-    from toolkit.data.example_digits import example_sets
+    """Photograph the example sheet again, byte for byte: one writer's digits, simulated."""
+    from toolkit.data.example_digits import example_sheet
+    from toolkit.images.simulate import save_photo
 
-    taken = [folder / name for name in PER_DIGIT if (folder / name).exists()]
-    if taken:
-        raise ToolkitError(f"{taken[0]} exists already, and is not overwritten. Name another folder.")
-    print(f"Written: {len(save_digits(folder, example_sets()))} images below {folder}")
+    if out.exists():
+        raise ToolkitError(f"{out} exists already, and is not overwritten. Name another file.")
+    save_photo(example_sheet(), out)
+    print(f"Written: {out}. Cut it: python -m toolkit sheet cut {out} --out FOLDER")
+
+
+@sheet.command("cut")
+def sheet_cut(
+    photos: Annotated[list[Path], typer.Argument(help="photos or scans, all pages together")],
+    rows: Annotated[
+        str | None,
+        typer.Option(
+            help="what is written: a digit for each row of twelve, or every row's digits with spaces between; "
+            "commas between photos"
+        ),
+    ] = None,
+    digit: Annotated[
+        str | None, typer.Option(help="the one digit on these photos; 'name' takes it from each file's name")
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="ROW:COL of what is no digit; more than once if need be")
+    ] = None,
+    accept: Annotated[bool, typer.Option("--accept", help="take rows of another length than promised")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="put sets that exist aside")] = False,
+    out: Annotated[Path | None, typer.Option(help="folder for the three sets; without it the repository")] = None,
+    seed: Annotated[int, typer.Option(help="fixes which image goes into which set")] = 0,
+    model: Model = "mnist_resnet",
+) -> None:
+    """Cut photos of a handwritten sheet into Training Set, Validation Set and Test Set.
+
+    Without --rows and --digit: the printed template, or ten rows of twelve, zeros first.
+    """
+    from toolkit.data.sheet_layout import choose_layouts
+    from toolkit.sheet_cutting import cut_sheets
+
+    layouts = choose_layouts(photos, rows, digit)
+    cut_sheets(photos, layouts, out=out, skip=skip or (), accept=accept, replace=replace, seed=seed, model=model)
+
+
+@sheet.command("template")
+def sheet_template(
+    out: Annotated[Path, typer.Option(help="PDF to write")] = Path("sheet.pdf"),
+    paper: Annotated[str, typer.Option(help="a4 or letter")] = "a4",
+) -> None:
+    """Write a page to print: boxes for twelve of each digit, which the cutter finds by itself."""
+    from toolkit.images.template import write_template
+
+    print(f"Written: {write_template(out, paper)}")
+
+
+@sheet.command("check")
+def sheet_check(digits: Digits = None, model: Model = "mnist_resnet") -> None:
+    """Look over the three sets, whoever made them; doubtful images are listed and marked."""
+    from toolkit.sheet_cutting import check_sets
+
+    check_sets(digits, model)
 
 
 @cache

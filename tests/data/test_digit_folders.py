@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toolkit.data.digit_folders import find_problems, load_digits
+from toolkit.data.digit_folders import find_problems, load_digits, replace_sets
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 
 DIGIT = "Training Set/3/3_05.jpg"
@@ -84,3 +85,25 @@ def test_all_problems_are_listed(digits):
     (digits / DIGIT).unlink()
     (digits / "Test Set/0/0_01.jpg").write_bytes(b"")
     assert len(find_problems(digits)) == 2
+
+
+def test_replaced_sets_are_kept_aside(digits, examples, tmp_path):
+    other = {name: LabelledImages(images.images[:, :, ::-1].copy(), images.labels) for name, images in examples.items()}
+    before = {path.relative_to(digits): path.read_bytes() for path in digits.rglob("*.jpg")}
+    files = replace_sets(digits, other, tmp_path / "aside")
+    assert len(files) == 120
+    assert all(path.exists() for path in files)
+    kept = tmp_path / "aside"
+    assert {path.relative_to(kept): path.read_bytes() for path in kept.rglob("*.jpg")} == before
+    assert {path.relative_to(digits): path.read_bytes() for path in files} != before
+    assert sorted(path.name for path in digits.iterdir()) == sorted(examples)
+
+
+def test_sets_with_a_fault_replace_nothing(digits, examples, tmp_path):
+    before = {path.relative_to(digits): path.read_bytes() for path in digits.rglob("*.jpg")}
+    blank = {name: LabelledImages(np.zeros_like(images.images), images.labels) for name, images in examples.items()}
+    with pytest.raises(ToolkitError, match="blank"):
+        replace_sets(digits, blank, tmp_path / "aside")
+    assert {path.relative_to(digits): path.read_bytes() for path in digits.rglob("*.jpg")} == before
+    assert sorted(path.name for path in digits.iterdir()) == sorted(examples)
+    assert not (tmp_path / "aside").exists()

@@ -1,14 +1,19 @@
-import numpy as np
+from difflib import SequenceMatcher
+from itertools import pairwise
 
-from toolkit.data.example_digits import enlarge, example_sets
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from toolkit.data.example_digits import FORMS, WRITERS, enlarge, example_sheet, writer_ink
+from toolkit.errors import ToolkitError
+from toolkit.images.simulate import save_photo
 from toolkit.paths import ROOT
 
 
-def test_the_shipped_sets_are_made_again_byte_for_byte(digits):
-    made = {path.relative_to(digits): path.read_bytes() for path in digits.rglob("*.jpg")}
-    shipped = {path.relative_to(ROOT): path.read_bytes() for path in ROOT.glob("* Set/*/*.jpg")}
-    assert made == shipped
-    assert len(made) == 120
+def test_the_shipped_photo_is_made_again_byte_for_byte(tmp_path):
+    save_photo(example_sheet(), tmp_path / "sheet.jpg")
+    assert (tmp_path / "sheet.jpg").read_bytes() == (ROOT / "docs/images/sheet.jpg").read_bytes()
 
 
 def test_no_image_is_in_two_sets(examples):
@@ -25,9 +30,36 @@ def test_enlarged_ink_is_where_the_counts_are():
     assert ink[:40].max() == 0
 
 
-def test_the_first_twelve_of_each_digit_are_taken():
-    assert {name: part.class_counts().tolist() for name, part in example_sets().items()} == {
-        "Training Set": [8] * 10,
-        "Validation Set": [2] * 10,
-        "Test Set": [2] * 10,
-    }
+def test_every_image_belongs_to_one_writer_who_copied_the_same_form():
+    labels = load_digits().target
+    assert (FORMS[0], FORMS[-1]) == (0, len(labels))
+    form = labels[: FORMS[1]].tolist()
+    for begin, end in pairwise(FORMS):
+        matcher = SequenceMatcher(None, labels[begin:end].tolist(), form, autojunk=False)
+        in_order = sum(block.size for block in matcher.get_matching_blocks())
+        assert in_order >= end - begin - 2  # one label differs: an eight that came out as a three
+
+
+def test_a_writers_ink_is_in_file_order():
+    source = load_digits()
+    ink = writer_ink(7)
+    begin, end = FORMS[7], FORMS[8]
+    assert end - begin == 123
+    assert [len(ink[digit]) for digit in range(10)] == [10, 13, 12, 13, 13, 13, 13, 12, 11, 13]
+    fives = source.images[begin:end][source.target[begin:end] == 5]
+    for image, counts in zip(ink[5], fives, strict=True):
+        np.testing.assert_array_equal(image, enlarge(counts))
+
+
+def test_fourteen_writers_have_nine_or_more_of_each_digit():
+    assert WRITERS == 14
+    counts = [[len(images) for images in writer_ink(writer).values()] for writer in range(WRITERS)]
+    assert np.min(counts) == 9
+    assert np.sum(counts) == 1797
+    assert (np.array(counts) < 12).sum() == 5
+
+
+@pytest.mark.parametrize("writer", [-1, 14])
+def test_an_unknown_writer_is_refused(writer):
+    with pytest.raises(ToolkitError, match="Choose 0 to 13"):
+        writer_ink(writer)

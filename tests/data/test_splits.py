@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from toolkit.data.splits import hold_out
+from toolkit.data.splits import assign_sets, hold_out
 from toolkit.errors import ToolkitError
 
 
@@ -20,3 +20,21 @@ def test_parts_are_stratified_disjoint_and_repeatable(examples):
 def test_a_size_that_leaves_too_little_is_refused(examples, size):
     with pytest.raises(ToolkitError, match="expected 10 to 70"):
         hold_out(examples["Training Set"], size, seed=0)
+
+
+def test_sets_are_drawn_by_digit_and_seed():
+    labels = np.repeat(np.arange(10), 13)
+    sets = assign_sets(labels, seed=0)
+    assert [np.bincount(labels[members]).tolist() for members in sets] == [[8] * 10, [2] * 10, [2] * 10]
+    together = np.concatenate(sets)
+    assert len(set(together.tolist())) == 120  # none twice, one of each digit left over
+    assert all((np.diff(labels[members]) >= 0).all() for members in sets)
+    again, other = assign_sets(labels, seed=0), assign_sets(labels, seed=1)
+    assert all(np.array_equal(a, b) for a, b in zip(sets, again, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(sets, other, strict=True))
+
+
+def test_too_few_of_a_digit_are_named():
+    labels = np.delete(np.repeat(np.arange(10), 12), [0, 37, 38])
+    with pytest.raises(ToolkitError, match="0: 11, 3: 10"):
+        assign_sets(labels, seed=0)

@@ -1,12 +1,13 @@
 import struct
+import sys
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from toolkit.errors import ToolkitError
-from toolkit.images.reading import LARGEST, read_grey
+from toolkit.images.reading import LARGEST, read_grey, read_rgb
 
 GRADIENT = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4) * 10
 
@@ -125,3 +126,24 @@ def test_animations_missing_files_and_folders_are_refused(tmp_path):
 
 def test_phone_cameras_are_within_the_limit():
     assert LARGEST >= 50_000_000
+
+
+def test_heic_without_its_reader_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    photo = tmp_path / "photo.heic"
+    photo.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    with pytest.raises(ToolkitError, match="pip install pi-heif"):
+        read_grey(photo)
+
+
+def test_colour_is_read_upright(tmp_path):
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    pixels[:, :10] = 255, 0, 0
+    image = Image.fromarray(pixels)
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    image.save(tmp_path / "photo.png", exif=exif)
+    read = read_rgb(tmp_path / "photo.png")
+    assert read.shape == (30, 20, 3)
+    assert read[2, 10].tolist() == [255, 0, 0]
+    assert read[25, 10].tolist() == [0, 0, 0]

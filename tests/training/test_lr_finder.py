@@ -57,3 +57,17 @@ def test_a_loss_that_diverges_at_once_is_said(examples):
         learner.model.output.weight.fill_(float("nan"))
     with pytest.raises(ToolkitError, match="no curve to read"):
         _ = find_learning_rate(learner).suggestion
+
+
+def test_an_easy_first_batch_does_not_end_the_curve(examples):
+    learner = make(examples, "mlp")
+    usual, calls = learner.loss_func, []
+
+    def easy_at_first(logits, labels):
+        calls.append(1)
+        return usual(logits, labels) * (1e-4 if len(calls) % 100 == 1 else 1)
+
+    learner.loss_func = easy_at_first
+    found = find_learning_rate(learner)
+    assert len(found.rates) > 20
+    assert found.suggestions

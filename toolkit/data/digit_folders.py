@@ -5,6 +5,8 @@ Validation Set/...  Test Set/...                  2 images per digit each
 """
 
 import hashlib
+import shutil
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from toolkit.data.labelled_images import CLASSES, LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import SIDE
 from toolkit.images.reading import open_image
-from toolkit.paths import ROOT, atomic_write
+from toolkit.paths import ROOT, atomic_write, make_folder
 
 TRAINING_SET, VALIDATION_SET, TEST_SET = "Training Set", "Validation Set", "Test Set"
 PER_DIGIT = {TRAINING_SET: 8, VALIDATION_SET: 2, TEST_SET: 2}
@@ -46,6 +48,11 @@ def read_test_set(folder: Path | None = None) -> LabelledImages:
     return _checked_sets(folder or ROOT)[TEST_SET]
 
 
+def read_all_sets(folder: Path | None = None) -> dict[str, LabelledImages]:
+    """All three sets by name, to look at. For scoring, Test Set is opened by ``evaluation.sealed_test`` alone."""
+    return _checked_sets(folder or ROOT)
+
+
 def find_problems(folder: Path | None = None) -> list[str]:
     """Everything that is wrong with the three sets below ``folder``, a line each; empty when all is well."""
     return _read_sets(folder or ROOT)[1]
@@ -63,6 +70,29 @@ def save_digits(folder: Path, images: dict[str, LabelledImages]) -> list[Path]:
                 Image.fromarray(image).save(temporary, format="JPEG", quality=95)
             written.append(path)
     return written
+
+
+def existing_sets(folder: Path) -> list[Path]:
+    """Which of the three sets are there already."""
+    return [folder / name for name in PER_DIGIT if (folder / name).exists()]
+
+
+def replace_sets(folder: Path, images: dict[str, LabelledImages], aside: Path) -> list[Path]:
+    """Write all three sets at once; what was there is kept in ``aside``. Returns the files written.
+
+    The new sets are complete, and readable, before an old one is touched.
+    """
+    make_folder(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new sets ") as place:
+        fresh = Path(place)
+        written = [path.relative_to(fresh) for path in save_digits(fresh, images)]
+        if problems := find_problems(fresh):
+            raise ToolkitError(problems[0])
+        for old in existing_sets(folder):
+            shutil.move(old, make_folder(aside) / old.name)
+        for name in images:
+            (fresh / name).rename(folder / name)
+    return [folder / path for path in written]
 
 
 def _checked_sets(folder: Path) -> dict[str, LabelledImages]:

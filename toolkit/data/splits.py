@@ -3,7 +3,8 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from toolkit.data.labelled_images import LabelledImages
+from toolkit.data.digit_folders import PER_DIGIT
+from toolkit.data.labelled_images import CLASSES, LabelledImages
 from toolkit.errors import ToolkitError
 
 
@@ -15,3 +16,25 @@ def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImag
         )
     rest, held_out = train_test_split(np.arange(len(digits)), test_size=size, random_state=seed, stratify=digits.labels)
     return digits.take(np.sort(rest)), digits.take(np.sort(held_out))
+
+
+def assign_sets(labels: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Draw Training, Validation and Test Set: for each the indices of its images, ordered by label.
+
+    Raises ``ToolkitError`` when there are not enough images of a digit; some may be left over.
+    """
+    needed = sum(PER_DIGIT.values())
+    counts = np.bincount(labels, minlength=len(CLASSES))
+    lacking = [f"{digit}: {count}" for digit, count in zip(CLASSES, counts, strict=True) if count < needed]
+    if lacking:
+        raise ToolkitError(
+            f"The three sets need {needed} images of every digit, but there are too few ({', '.join(lacking)}). "
+            "Write more of them and name all photos together."
+        )
+    draw = np.random.default_rng(seed)
+    shuffled = [draw.permutation(np.flatnonzero(labels == digit)) for digit in range(len(CLASSES))]
+    ends = np.cumsum(list(PER_DIGIT.values()))
+    return [
+        np.concatenate([np.sort(members[end - size : end]) for members in shuffled])
+        for size, end in zip(PER_DIGIT.values(), ends, strict=True)
+    ]

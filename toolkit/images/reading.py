@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from toolkit.errors import ToolkitError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1")  # how such a file begins, after four bytes
 LARGEST = 60_000_000  # pixels: the biggest phone cameras take 50 megapixels
 LARGEST_FILE = 200_000_000  # bytes
 # what Pillow raises over EXIF that it cannot parse, while the pixels are intact
@@ -25,6 +26,16 @@ def read_grey(path: Path) -> np.ndarray:
     that is missing, not one of ``FORMATS``, animated, larger than ``LARGEST`` pixels, or damaged; size is
     judged by the header, before anything is decoded.
     """
+    return np.asarray(_eight_bits(path).convert("L"))
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """Read an image as ``read_grey`` does, but in colour: uint8 of shape (H, W, 3)."""
+    return np.asarray(_eight_bits(path).convert("RGB"))
+
+
+def _eight_bits(path: Path) -> Image.Image:
+    """An upright image of 8 bits a channel, without transparency."""
     image = open_image(path)
     with warnings.catch_warnings(), contextlib.suppress(*DAMAGED_EXIF):
         warnings.simplefilter("ignore")  # Pillow's, about damaged EXIF
@@ -32,13 +43,21 @@ def read_grey(path: Path) -> np.ndarray:
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, dtype=np.float64)
         brightest = 65535 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 255
-        return np.round(np.clip(values / brightest, 0, 1) * 255).astype(np.uint8)
+        return Image.fromarray(np.round(np.clip(values / brightest, 0, 1) * 255).astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    if image.mode in ("CMYK", "P"):
-        image = image.convert("RGB")
-    return np.asarray(image.convert("L"))
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB") if image.mode in ("CMYK", "P") else image
+
+
+def _formats() -> tuple[str, ...]:
+    """``FORMATS``, and HEIC where pi-heif is installed: its licence (LGPL) keeps it out of the requirements."""
+    try:
+        from pi_heif import register_heif_opener
+    except ImportError:
+        return FORMATS
+    register_heif_opener()
+    return (*FORMATS, "HEIF")
 
 
 def open_image(path: Path) -> Image.Image:
@@ -55,7 +74,7 @@ def open_image(path: Path) -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about sizes judged below
         try:
-            image = Image.open(io.BytesIO(content), formats=FORMATS)
+            image = Image.open(io.BytesIO(content), formats=_formats())
             if image.width * image.height > LARGEST:
                 raise ToolkitError(
                     f"{path} has {image.width} x {image.height} pixels, more than {LARGEST // 1_000_000} "
@@ -66,6 +85,10 @@ def open_image(path: Path) -> Image.Image:
                 raise ToolkitError(f"{path} has several frames or pages. {remedy}")
             image.load()
         except UnidentifiedImageError as error:
+            if content[4:12] in HEIC:
+                raise ToolkitError(
+                    f"{path} is a HEIC photo. Have the phone save JPEG, or install what reads it: pip install pi-heif"
+                ) from error
             raise ToolkitError(f"{path} is not an image. {remedy}") from error
         except Image.DecompressionBombError as error:
             raise ToolkitError(f"{path} is too large to be an image of digits. Scale it down.") from error

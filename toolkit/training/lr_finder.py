@@ -64,10 +64,17 @@ def find_learning_rate(
         raise ToolkitError(f"{iterations} iterations make no curve. Choose 20 or more.")
     if not 0 < lowest < highest < math.inf:
         raise ToolkitError(f"The rates must grow from above 0: {lowest} is not below {highest}. Choose others.")
+    # fastai's finder stops where the smoothed loss is four times its lowest. With few images a single easy batch
+    # brings that about before the rates have grown: then once more, to the end
+    found = _range_test(learner, lowest, highest, iterations, stop_early=True)
+    return found if found.suggestions else _range_test(learner, lowest, highest, iterations, stop_early=False)
+
+
+def _range_test(learner: Learner, lowest: float, highest: float, iterations: int, stop_early: bool) -> LearningRates:
     path = learner.path
     weights = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
     epochs = iterations // len(learner.dls.train) + 1
-    finder = LRFinder(start_lr=lowest, end_lr=highest, num_it=iterations)
+    finder = LRFinder(start_lr=lowest, end_lr=highest, num_it=iterations, stop_div=stop_early)
     with tempfile.TemporaryDirectory() as folder, preserved_randomness(learner.dls.train.generator):
         learner.path = Path(folder)  # the finder writes a copy of the weights there
         try:

@@ -1,0 +1,239 @@
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from toolkit.data.example_digits import writer_ink
+from toolkit.data.sheet_layout import Layout, parse_rows
+from toolkit.data.sheets import labels_of, parse_skips, read_photo
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import predict_logits
+from toolkit.images.simulate import (
+    CHALK,
+    CHALKBOARD,
+    MARKER,
+    PENCIL,
+    TEN_ROWS,
+    WHITEBOARD,
+    WHITEBOARD_MARKER,
+    Camera,
+    Paper,
+    SimulatedSheet,
+    save_photo,
+    simulate_sheet,
+)
+from toolkit.images.simulate import Layout as Handwriting
+from toolkit.images.template import box_on_page, draw_template
+from toolkit.models.bundle import load_model
+
+CAMERA = Camera(megapixels=2, noise=1.5)
+
+
+@pytest.fixture(scope="session")
+def judge():
+    network, _ = load_model("mnist_cnn")
+
+    def judge(images: np.ndarray) -> np.ndarray:
+        return predict_logits(network, images).softmax(dim=1).numpy()
+
+    return judge
+
+
+def photograph(tmp_path, rows=TEN_ROWS, camera=CAMERA, **given):
+    sheet = simulate_sheet(writer_ink(3), rows, camera=camera, seed=1, **given)
+    photo = tmp_path / "photo.jpg"
+    save_photo(sheet, photo)
+    return photo, sheet
+
+
+def assert_all_right(reading, sheet: SimulatedSheet) -> None:
+    """Every digit has a frame of its own, with its label."""
+    assert not reading.complaints
+    boxes = np.array(reading.boxes)
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    labels = labels_of(reading)
+    for digit in sheet.digits:
+        nearest = int(np.hypot(*(middles - digit.centre).T).argmin())
+        left, top, right, bottom = digit.box
+        assert abs(middles[nearest] - digit.centre).max() < 0.35 * max(right - left, bottom - top)
+        assert labels[nearest] == digit.label
+
+
+CONDITIONS = {
+    "ballpoint on plain paper": {},
+    "ruled paper": {"paper": Paper(kind="ruled")},
+    "squared paper": {"paper": Paper(kind="squared", line_spacing=5.0)},
+    "print shows through": {"paper": Paper(show_through=0.08)},
+    "pencil": {"pen": PENCIL},
+    "marker": {"pen": MARKER},
+    "whiteboard": {"paper": WHITEBOARD, "pen": WHITEBOARD_MARKER},
+    "chalk": {"paper": CHALKBOARD, "pen": CHALK},
+    "turned by 15 degrees": {"camera": replace(CAMERA, turn=15.0)},
+    "turned by -15 degrees": {"camera": replace(CAMERA, turn=-15.0)},
+    "seen at an angle": {"camera": replace(CAMERA, tilt=25.0, tilt_from=120.0)},
+    "a hand's shadow": {"camera": replace(CAMERA, shadow=0.5)},
+    "vignetting and gradient": {"camera": replace(CAMERA, vignetting=0.4, gradient=0.3)},
+    "wooden table": {"camera": replace(CAMERA, table="wood")},
+    "no table": {"camera": replace(CAMERA, table=None)},
+    "blur and noise": {"camera": replace(CAMERA, blur=1.5, noise=5.0, jpeg_quality=70)},
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_a_sheet_under_each_condition(name, tmp_path, judge):
+    given = dict(CONDITIONS[name])
+    if given.get("paper") in (WHITEBOARD, CHALKBOARD):
+        given["layout"] = Handwriting(height=0.04 * given["paper"].size[1])
+    photo, sheet = photograph(tmp_path, **given)
+    assert_all_right(read_photo(photo, None, judge), sheet)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation(orientation, tmp_path, written_sheet, judge):
+    # stored so that the tag brings it upright
+    stored = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 1, 7: 3, 8: 3}[orientation]
+    pixels = np.rot90(written_sheet.photo, stored)
+    if orientation in (2, 4, 5, 7):
+        pixels = pixels[:, ::-1] if orientation in (2, 4) else pixels[::-1]
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = orientation
+    photo = tmp_path / "photo.jpg"
+    image.save(photo, exif=exif, quality=92)
+    assert_all_right(read_photo(photo, None, judge), written_sheet)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_photo_on_its_side_without_exif_is_turned(turns, tmp_path, written_sheet, judge):
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.ascontiguousarray(np.rot90(written_sheet.photo, -turns))).save(photo)
+    reading = read_photo(photo, None, judge)
+    assert reading.turns == turns
+    assert reading.counts == (12,) * 10
+    labels = labels_of(reading)
+    assert (reading.probabilities.argmax(axis=1) == labels).mean() > 0.8
+
+
+def test_rows_of_explicit_digits(tmp_path, judge):
+    rows = ("0123456789", "0137486952", "42")
+    photo, sheet = photograph(tmp_path, rows=rows)
+    reading = read_photo(photo, parse_rows(" ".join(rows)), judge)
+    assert_all_right(reading, sheet)
+    assert reading.places()[-1] == (3, 2)
+
+
+def test_one_digit_anywhere(tmp_path, judge):
+    photo, _ = photograph(tmp_path, rows=("77777", "7777"))
+    reading = read_photo(photo, Layout(digit=7), judge)
+    assert labels_of(reading).tolist() == [7] * 9
+
+
+@pytest.mark.parametrize("count", [11, 13])
+def test_a_wrong_count_is_reported_and_nothing_is_bent_to_fit(count, tmp_path, judge):
+    rows = [str(digit) * 12 for digit in range(10)]
+    rows[4] = "4" * count
+    photo, _ = photograph(tmp_path, rows=rows)
+    reading = read_photo(photo, None, judge)
+    assert reading.complaints == {4: f"row 5 (the 4s) has {count} digits, expected 12"}
+
+
+def test_what_is_skipped_does_not_count(tmp_path, judge):
+    rows = [str(digit) * 12 for digit in range(10)]
+    rows[4] = "4" * 13
+    photo, _ = photograph(tmp_path, rows=rows)
+    reading = read_photo(photo, None, judge, [(5, 13)])
+    assert not reading.complaints
+    assert len(reading.skipped) == 1
+    with pytest.raises(ToolkitError, match="no such digit"):
+        read_photo(photo, None, judge, [(5, 14)])
+
+
+def test_a_missing_row_is_reported(tmp_path, judge):
+    photo, _ = photograph(tmp_path, rows=TEN_ROWS[:9])
+    assert "9 rows found, expected 10" in read_photo(photo, None, judge).complaints[-1]
+
+
+def test_blank_paper(tmp_path, judge):
+    photo = tmp_path / "blank.png"
+    Image.fromarray(np.full((600, 800), 220, np.uint8)).save(photo)
+    with pytest.raises(ToolkitError, match="No digits were found"):
+        read_photo(photo, None, judge)
+
+
+def filled_template(paper: str = "a4", missing: tuple[int, int] | None = None) -> np.ndarray:
+    """The printed page with the writer's digits in its boxes, RGB."""
+    fine = 6
+    page = draw_template(paper, fine)
+    glyphs = writer_ink(3)
+    for row in range(10):
+        for column in range(12):
+            if (row, column) == missing:
+                continue
+            box = box_on_page(paper, row, column)
+            side = round(0.75 * box.height * fine)
+            glyph = glyphs[row][column % len(glyphs[row])]
+            ink = cv2.resize(glyph, (side, side), interpolation=cv2.INTER_AREA)
+            left = round((box.left + box.width / 2) * fine - side / 2)
+            top = round((box.top + box.height / 2) * fine - side / 2)
+            window = page[top : top + side, left : left + side]
+            window[:] = window * (1 - 0.85 * ink[..., None] / 255)
+    return page
+
+
+def on_a_table(page: np.ndarray, corners: list[tuple[float, float]]) -> np.ndarray:
+    """The page under hard perspective; corners clockwise from its top left, in pixels."""
+    height, width = page.shape[:2]
+    given = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    photo = np.full((1500, 1500, 3), (90, 70, 50), np.uint8)
+    towards = cv2.getPerspectiveTransform(given, np.array(corners, np.float32))
+    return cv2.warpPerspective(page, towards, (1500, 1500), photo, cv2.INTER_AREA, cv2.BORDER_TRANSPARENT)
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        [(300, 100), (1250, 130), (1230, 1420), (280, 1400)],
+        [(430, 200), (1100, 260), (1400, 1380), (90, 1290)],
+        [(1400, 300), (1300, 1250), (100, 1200), (160, 260)],  # on its side, clockwise
+    ],
+    ids=["from above", "at an angle", "on its side"],
+)
+def test_a_template_needs_no_options(corners, tmp_path, judge):
+    photo = tmp_path / "page.png"
+    Image.fromarray(on_a_table(filled_template(), corners)).save(photo)
+    reading = read_photo(photo, None, judge)
+    assert reading.counts == (12,) * 10
+    assert (reading.probabilities.argmax(axis=1) == labels_of(reading)).mean() > 0.85
+
+
+def test_an_empty_box_of_a_template_is_reported(tmp_path, judge):
+    photo = tmp_path / "page.png"
+    Image.fromarray(filled_template(missing=(3, 7))).save(photo)
+    assert read_photo(photo, None, judge).complaints == {3: "row 4 (the 3s) has 11 digits, expected 12"}
+
+
+def test_a_template_contradicts_rows(tmp_path, judge):
+    photo = tmp_path / "page.png"
+    Image.fromarray(filled_template()).save(photo)
+    with pytest.raises(ToolkitError, match="Leave out --rows"):
+        read_photo(photo, parse_rows("0123456789"), judge)
+
+
+def test_skips_name_a_place_and_if_need_be_a_photo(tmp_path):
+    one, two = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    assert parse_skips(["3:12", "1:2"], [one]) == {one: [(3, 12), (1, 2)]}
+    assert parse_skips(["b.jpg:3:12"], [one, two]) == {one: [], two: [(3, 12)]}
+    for text in ("3:12", "c.jpg:3:12"):
+        with pytest.raises(ToolkitError, match="which photo"):
+            parse_skips([text], [one, two])
+    with pytest.raises(ToolkitError, match="names no digit"):
+        parse_skips(["3"], [one])
+
+
+def test_an_empty_template(tmp_path, judge):
+    photo = tmp_path / "page.png"
+    Image.fromarray(draw_template("a4", 6)).save(photo)
+    with pytest.raises(ToolkitError, match="No digits were found"):
+        read_photo(photo, None, judge)

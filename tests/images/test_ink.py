@@ -1,0 +1,94 @@
+import cv2
+import numpy as np
+import pytest
+
+from toolkit.errors import ToolkitError
+from toolkit.images.ink import map_ink
+
+HEIGHT, WIDTH = 600, 900
+
+
+def page(light: np.ndarray | float = 1.0, noise: float = 2.0, seed: int = 0) -> np.ndarray:
+    """Paper with a big 0, lit and photographed."""
+    paper = np.full((HEIGHT, WIDTH), 220, np.uint8)
+    cv2.ellipse(paper, (450, 300), (40, 60), 0, 0, 360, 60, 8)
+    grey = paper * light + np.random.default_rng(seed).normal(0, noise, paper.shape)
+    return np.clip(grey, 0, 255).astype(np.uint8)
+
+
+def ring() -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    cv2.ellipse(mask, (450, 300), (40, 60), 0, 0, 360, 1, 8)
+    return mask > 0
+
+
+def assert_only_the_ring(strokes: np.ndarray) -> None:
+    near = cv2.dilate(ring().astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    assert strokes[ring()].mean() > 0.95
+    assert strokes[~near].mean() < 0.002
+
+
+def test_ink_on_even_paper():
+    assert_only_the_ring(map_ink(page()).strokes)
+
+
+@pytest.mark.parametrize("name", ["vignetting", "gradient", "shadow"])
+def test_uneven_light_is_no_ink(name):
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    light = {
+        "vignetting": 1 - 0.5 * np.hypot(x - 450, y - 300) / 540,
+        "gradient": 0.4 + 0.6 * x / WIDTH,
+        "shadow": np.clip(0.8 + (x + y - 700) / 80, 0.6, 1.0),
+    }[name]
+    assert_only_the_ring(map_ink(page(light)).strokes)
+
+
+def test_contrast_is_the_share_of_light_that_ink_takes():
+    for light in (1.0, 0.5):
+        ink = map_ink(page(light, noise=0))
+        assert ink.contrast[ring()].mean() == pytest.approx(1 - 60 / 220, abs=0.08)
+
+
+def test_light_ink_on_a_dark_ground():
+    ink = map_ink(255 - page())
+    assert ink.inverted
+    assert_only_the_ring(ink.strokes)
+    assert not map_ink(page(0.4)).inverted  # a dim photo of dark ink
+
+
+def with_lines(grey: np.ndarray, colour: int, spacing: int, squared: bool, tilt: int = 12) -> np.ndarray:
+    grey = grey.copy()
+    for y in range(30, HEIGHT, spacing):
+        cv2.line(grey, (0, y), (WIDTH, y + tilt), colour, 2)
+    if squared:
+        for x in range(30, WIDTH, spacing):
+            cv2.line(grey, (x, 0), (x - tilt, HEIGHT), colour, 2)
+    return grey
+
+
+@pytest.mark.parametrize("squared", [False, True], ids=["ruled", "squared"])
+@pytest.mark.parametrize("colour", [90, 170])
+def test_printed_lines_go_and_what_crosses_them_stays(colour, squared):
+    strokes = map_ink(with_lines(page(), colour, 50, squared)).strokes
+    near = cv2.dilate(ring().astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    assert strokes[ring()].mean() > 0.9
+    assert strokes[~near].mean() < 0.005
+
+
+def test_bars_of_digits_in_one_line_are_no_printed_line():
+    grey = page()
+    for left in range(40, 860, 90):
+        cv2.line(grey, (left, 500), (left + 45, 500), 60, 6)
+    strokes = map_ink(grey).strokes
+    assert strokes[499:502, 40:86].mean() > 0.95
+
+
+def test_large_photos_are_reduced():
+    ink = map_ink(cv2.resize(page(), None, fx=4, fy=4))
+    assert ink.scale == pytest.approx(2000 / 3600)
+    assert max(ink.strokes.shape) == 2000
+
+
+def test_a_photo_too_small_for_a_sheet():
+    with pytest.raises(ToolkitError, match="too small"):
+        map_ink(np.full((10, 200), 255, np.uint8))

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from toolkit.data.sheet_layout import Layout
+from toolkit.data.sheets import Reading
+from toolkit.reporting.sheet_pictures import (
+    DOUBTFUL,
+    GOOD,
+    SKIPPED,
+    WRONG,
+    crop_rows,
+    draw_overlay,
+    draw_sets,
+    save_picture,
+)
+
+
+def reading(tmp_path, counts=(2, 1), rows=("12", "3"), turns=0, skipped=()) -> Reading:
+    boxes = [(100, 100, 140, 160), (300, 100, 340, 160), (100, 300, 140, 360)]
+    return Reading(
+        photo=tmp_path / "photo.jpg",
+        picture=np.full((500, 600), 230, np.uint8),
+        turns=turns,
+        layout=Layout(rows),
+        counts=counts,
+        images=np.zeros((3, 1, 28, 28), np.uint8),
+        boxes=tuple(boxes),
+        probabilities=np.full((3, 10), 0.1),
+        skipped=skipped,
+    )
+
+
+def has(image: Image.Image, colour: str) -> bool:
+    pixels = np.asarray(image).reshape(-1, 3)
+    return bool((pixels == tuple(bytes.fromhex(colour[1:]))).all(axis=1).any())
+
+
+def test_overlay_marks_good_doubtful_and_skipped(tmp_path):
+    image = draw_overlay(reading(tmp_path, skipped=((400, 400, 440, 460),)), np.array([1, 2, 3]), [[], ["odd"], []])
+    assert image.size == (600, 500)
+    assert has(image, GOOD)
+    assert has(image, DOUBTFUL)
+    assert has(image, SKIPPED)
+    assert not has(image, WRONG)
+
+
+def test_overlay_and_crop_show_the_wrong_row(tmp_path):
+    wrong = reading(tmp_path, rows=("12", "33"))
+    overlay = draw_overlay(wrong, None, [])
+    assert has(overlay, WRONG)
+    cropped = crop_rows(wrong, overlay)
+    assert cropped.width == overlay.width
+    assert cropped.height < 250
+    assert has(cropped, WRONG)
+    missing = reading(tmp_path, rows=("12",))
+    assert crop_rows(missing, overlay).size == overlay.size
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_overlay_is_upright(tmp_path, turns):
+    assert draw_overlay(reading(tmp_path, turns=turns), None, []).size == ((500, 600) if turns % 2 else (600, 500))
+
+
+def test_large_photos_become_smaller_pictures(tmp_path):
+    large = Reading(**{**vars(reading(tmp_path)), "picture": np.zeros((3000, 4000), np.uint8)})
+    assert max(draw_overlay(large, None, []).size) == 2000
+
+
+def test_contact_sheet_numbers_and_explains_doubts(examples):
+    doubts = {name: [[] for _ in digits.labels] for name, digits in examples.items()}
+    without = draw_sets(examples, doubts, "title")
+    doubts["Test Set"][4] = ["read as 9 (97 % sure)"]
+    with_doubt = draw_sets(examples, doubts, "title")
+    assert not has(without, DOUBTFUL)
+    assert has(with_doubt, DOUBTFUL)
+    assert with_doubt.height > without.height
+
+
+def test_pictures_carry_no_metadata(tmp_path):
+    for name in ("a.png", "a.jpg"):
+        with Image.open(save_picture(Image.new("RGB", (20, 20)), tmp_path / name)) as image:
+            assert not image.getexif()

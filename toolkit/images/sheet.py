@@ -1,0 +1,398 @@
+"""A photographed sheet of digits: which strokes make a digit, which digits make a row, and the cut images."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from toolkit.images.ink import InkMap, map_ink
+from toolkit.images.normal_form import normal_form
+from toolkit.images.page_edges import inside_page
+from toolkit.images.rows import arrange
+
+MOST = 2000  # strokes that are asked what is typical: noise may break into many more
+SPECK = 2.2  # stroke widths: anything smaller is dirt
+SMALLEST = 0.12  # of the typical digit's longer side
+LARGEST = 4.0  # of the typical digit's longer side: table edges, shadows' rims
+ALIKE = 0.5  # of the logarithm of their sizes: digits of one writer differ by less
+JOINED = 1.2  # of the typical digit's longer side: larger ones may be two that touch
+CORES = (0.55, 0.7)  # of a stroke's contrast: where two that touch come apart
+FAINT = 0.2  # of the typical ink's contrast: paler is no ink at all
+PALEST = 0.35  # of the typical ink's contrast: print showing through is paler
+EDGE = 0.4  # of a stroke's own contrast: where it ends
+CUT_OFF = 0.6  # of the typical size and contrast: less, at the photo's border, is no digit
+FRAGMENT = 0.75  # of its neighbour's height: a taller piece is a digit of its own
+SMALL = 0.3  # of the typical digit's longer side: what is smaller is dirt
+FLAT = 2.2  # times as wide as high is no digit
+THIN = 0.3  # of the usual ink per length: the remains of a printed line
+WHOLE = 1.2  # of the typical digit's longer side: two pieces that meet and together are no larger than a digit
+HALVES = 1.45  # of the same: two strokes, one over the other, that together are no longer
+BAR_GAP = 0.35  # of the digit's longer side, between a 5 and its bar
+SIDE_GAP = 0.1  # of the digit's longer side, between the strokes of an open 4
+SOLID = 0.8  # of the ink's contrast nearby: darker is full ink
+FOOT = 0.3  # of full ink: paler is paper
+PALE = 0.4  # of the ink's contrast in the whole digit: the palest that is raised to full ink
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """Connected ink at working resolution; the box is left, top, right, bottom, right and bottom excluded."""
+
+    label: int
+    box: tuple[int, int, int, int]
+    area: int
+    contrast: float
+    blot: int = 0  # the paler ink it was part of: strokes of one blot lie very close together
+
+    @property
+    def width(self) -> int:
+        return self.box[2] - self.box[0]
+
+    @property
+    def height(self) -> int:
+        return self.box[3] - self.box[1]
+
+    @property
+    def size(self) -> int:
+        return max(self.width, self.height)
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One or several strokes that were written as one digit."""
+
+    strokes: tuple[Stroke, ...]
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        lefts, tops, rights, bottoms = zip(*(stroke.box for stroke in self.strokes), strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        left, top, right, bottom = self.box
+        return (left + right) / 2, (top + bottom) / 2
+
+    @property
+    def width(self) -> int:
+        return self.box[2] - self.box[0]
+
+    @property
+    def height(self) -> int:
+        return self.box[3] - self.box[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A photo, its ink, and its strokes; ``labels``, int32 (h, w), holds every working pixel's stroke, 0 for none."""
+
+    grey: np.ndarray  # uint8 (H, W), full resolution
+    ink: InkMap
+    strokes: tuple[Stroke, ...]
+    labels: np.ndarray
+
+    def box_in_photo(self, digit: Digit) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom in pixels of ``grey``."""
+        left, top, right, bottom = (round(value / self.ink.scale) for value in digit.box)
+        return left, top, right, bottom
+
+
+def scan(grey: np.ndarray) -> Sheet:
+    """Find the strokes on a photo, grey values of shape (H, W); a ``ToolkitError`` if it is too small for any."""
+    ink = map_ink(grey)
+    strokes, labels = _strokes(ink)
+    return Sheet(grey, ink, tuple(strokes), labels)
+
+
+def find_rows(sheet: Sheet, turns: int = 0) -> list[list[Digit]]:
+    """The digits row by row, as they read after the photo has been turned by ``turns`` quarters, counter-clockwise."""
+    originals = {stroke.label: stroke for stroke in sheet.strokes}
+    height, width = sheet.labels.shape
+    turned = [replace(stroke, box=turn_box(stroke.box, turns, width, height)) for stroke in sheet.strokes]
+    typical = _typical(turned)[0] if turned else 0.0
+    digits = [Digit(tuple(group)) for group in _join(turned, typical)]
+    thickness = float(np.median([_thickness(digit) for digit in digits])) if digits else 0.0
+    digits = [
+        digit
+        for digit in digits
+        if max(digit.width, digit.height) > SMALL * typical
+        and digit.width < FLAT * digit.height
+        and _thickness(digit) > THIN * thickness
+    ]
+    centres = np.array([digit.centre for digit in digits]).reshape(-1, 2)
+    rows = arrange(centres, np.array([digit.height for digit in digits], dtype=float))
+    return [[Digit(tuple(originals[stroke.label] for stroke in digits[i].strokes)) for i in row] for row in rows]
+
+
+def _thickness(digit: Digit) -> float:
+    return sum(stroke.area for stroke in digit.strokes) / max(digit.width, digit.height)
+
+
+def turn_box(box: tuple[int, int, int, int], turns: int, width: int, height: int) -> tuple[int, int, int, int]:
+    """Where a box of an image lies after the image has been turned by quarters, counter-clockwise."""
+    for _ in range(turns % 4):
+        left, top, right, bottom = box
+        box = top, width - right, bottom, width - left
+        width, height = height, width
+    return box
+
+
+def cut(sheet: Sheet, digit: Digit, turns: int = 0) -> np.ndarray:
+    """One digit in normal form, uint8 (28, 28), after turning by ``turns`` quarters, counter-clockwise."""
+    return normal_form(np.ascontiguousarray(np.rot90(_ink_of(sheet, digit), turns)))
+
+
+def _components(mask: np.ndarray, contrast: np.ndarray, smallest: int) -> tuple[list[Stroke], np.ndarray]:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    strokes = []
+    for label in range(1, count):
+        left, top, width, height, area = (int(value) for value in stats[label])
+        if area < smallest:
+            continue
+        window = (slice(top, top + height), slice(left, left + width))
+        level = float(np.percentile(contrast[window][labels[window] == label], 85))
+        strokes.append(Stroke(label, (left, top, left + width, top + height), area, level))
+    return strokes, labels
+
+
+def _strokes(ink: InkMap) -> tuple[list[Stroke], np.ndarray]:
+    """Strokes of digits, cleared of dirt, edges and what shows through from the other side."""
+    coarse, labels = _components(ink.strokes, ink.contrast, smallest=10)
+    height, width = ink.strokes.shape
+    inner = [stroke for stroke in coarse if not _touches_border(stroke, width, height)]
+    inner = _on_page(inner, ink.paper)
+    if not inner:
+        return [], labels
+    # what is much paler than typical ink goes, printed lines above all; what it held together comes apart
+    _, typical_contrast = _typical(inner)
+    coarse, labels = _components(ink.strokes & (ink.contrast > FAINT * typical_contrast), ink.contrast, smallest=10)
+    inner = _on_page([stroke for stroke in coarse if not _touches_border(stroke, width, height)], ink.paper)
+    if not inner:
+        return [], labels
+    typical_size, typical_contrast = _typical(inner)
+    kept = [
+        stroke
+        for stroke in inner
+        if stroke.contrast > PALEST * typical_contrast
+        and SMALLEST / 2 * typical_size < stroke.size < LARGEST * typical_size
+    ]
+    # a digit may just touch the photo's border; what runs along it is a table's or a scan's edge
+    kept += [
+        stroke
+        for stroke in coarse
+        if _touches_border(stroke, width, height)
+        and stroke.contrast > CUT_OFF * typical_contrast
+        and CUT_OFF * typical_size < stroke.size < typical_size / CUT_OFF
+        and _contact(labels == stroke.label) < stroke.size / 2
+    ]
+    # every stroke once more at its own edge: halos go, neighbours that only blur into each other part
+    edge = np.full(labels.max() + 1, np.inf, np.float32)
+    for stroke in _on_page(kept, ink.paper):
+        edge[stroke.label] = EDGE * stroke.contrast
+    blots = labels
+    fine, labels = _components(ink.contrast > edge[labels], ink.contrast, smallest=6)
+    if not fine:
+        return [], labels
+    fine, labels = _part_neighbours(fine, labels, ink.contrast)
+    fine = [replace(stroke, blot=_blot(stroke, labels, blots)) for stroke in fine]
+    typical_size, typical_contrast = _typical(fine)
+    pen = _stroke_width(fine, labels)
+    smallest = max(SPECK * pen, SMALLEST * typical_size)
+    return [
+        stroke
+        for stroke in fine
+        if stroke.size > smallest
+        and stroke.contrast > (PALEST if stroke.size > typical_size / 2 else CUT_OFF) * typical_contrast
+    ], labels
+
+
+def _part_neighbours(
+    strokes: list[Stroke], labels: np.ndarray, contrast: np.ndarray
+) -> tuple[list[Stroke], np.ndarray]:
+    """Take apart what is too large for one digit and falls into two at the darker core of its strokes."""
+    typical_size, _ = _typical(strokes)
+    parted = []
+    for stroke in strokes:
+        parts = [stroke]
+        left, top, right, bottom = stroke.box
+        window = labels[top:bottom, left:right]
+        own = window == stroke.label
+        for core in CORES if stroke.size > JOINED * typical_size else ():
+            pieces, marks = _components(
+                own & (contrast[top:bottom, left:right] > core * stroke.contrast), contrast[top:bottom, left:right], 6
+            )
+            large = [piece for piece in pieces if piece.size > CUT_OFF * typical_size]
+            if len(large) < 2 or sum(piece.area for piece in large) < CUT_OFF * stroke.area:
+                continue
+            # every pixel of the stroke goes to the nearest piece
+            _, nearest = cv2.distanceTransformWithLabels(
+                np.where(np.isin(marks, [piece.label for piece in large]), 0, 1).astype(np.uint8),
+                cv2.DIST_L2,
+                3,
+                labelType=cv2.DIST_LABEL_CCOMP,
+            )
+            numbers = labels.max() + 1 + np.arange(len(large))
+            parts = []
+            for piece, number in zip(large, numbers, strict=True):
+                zone = nearest == nearest[marks == piece.label][0]
+                window[own & zone] = number
+                rows, columns = np.nonzero(own & zone)
+                box = (
+                    left + int(columns.min()),
+                    top + int(rows.min()),
+                    left + int(columns.max()) + 1,
+                    top + int(rows.max()) + 1,
+                )
+                parts.append(Stroke(int(number), box, len(rows), piece.contrast))
+            break
+        parted += parts
+    return parted, labels
+
+
+def _on_page(strokes: list[Stroke], paper: np.ndarray) -> list[Stroke]:
+    """Leave out what lies beyond the edges of the page, judged by the strokes of a digit's size."""
+    if not strokes:
+        return []
+    typical_size, typical_contrast = _typical(strokes)
+    centres = np.array([((s.box[0] + s.box[2]) / 2, (s.box[1] + s.box[3]) / 2) for s in strokes])
+    sizes = np.array([stroke.size for stroke in strokes], dtype=float)
+    likely = (np.abs(np.log(sizes / typical_size)) < ALIKE) & np.array(
+        [stroke.contrast > PALEST * typical_contrast for stroke in strokes]
+    )
+    inside = inside_page(paper, centres, sizes, likely)
+    return [stroke for stroke, kept in zip(strokes, inside, strict=True) if kept]
+
+
+def _touches_border(stroke: Stroke, width: int, height: int) -> bool:
+    left, top, right, bottom = stroke.box
+    return left <= 1 or top <= 1 or right >= width - 1 or bottom >= height - 1
+
+
+def _contact(mask: np.ndarray) -> int:
+    """How many pixels along the photo's border a stroke covers."""
+    return int(sum(mask[side].any(axis=0).sum() for side in (slice(0, 2), slice(-2, None)))) + int(
+        sum(mask[:, side].any(axis=1).sum() for side in (slice(0, 2), slice(-2, None)))
+    )
+
+
+def _blot(stroke: Stroke, labels: np.ndarray, blots: np.ndarray) -> int:
+    left, top, right, bottom = stroke.box
+    return int(blots[top:bottom, left:right][labels[top:bottom, left:right] == stroke.label][0])
+
+
+def _typical(strokes: list[Stroke]) -> tuple[float, float]:
+    """Size and contrast of a digit: where strokes alike in both crowd together, the dark and large counting for more.
+
+    Specks are many but small, print showing through pale, edges of a table few and of all sizes.
+    """
+    strokes = sorted(strokes, key=lambda stroke: -stroke.area)[:MOST]
+    features = np.log([(stroke.size, stroke.contrast) for stroke in strokes])
+    weights = np.array([np.sqrt(stroke.area) * stroke.contrast**2 for stroke in strokes])
+    apart = ((features[:, None] - features) / ALIKE) ** 2
+    peak = features[int(np.argmax(np.exp(-apart.sum(axis=2)) @ weights))]
+    alike = (np.abs(features - peak) < ALIKE).all(axis=1)
+    size, contrast = np.exp(np.average(features[alike], axis=0, weights=weights[alike]))
+    return float(size), float(contrast)
+
+
+def _stroke_width(strokes: list[Stroke], labels: np.ndarray) -> float:
+    """Width of the pen: twice the depth of the strokes along their middle."""
+    widths = []
+    for stroke in sorted(strokes, key=lambda stroke: -stroke.area)[:200]:
+        left, top, right, bottom = stroke.box
+        mask = np.pad((labels[top:bottom, left:right] == stroke.label).astype(np.uint8), 1)
+        distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+        ridge = distance[(distance > 0) & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)) - 1e-6)]
+        widths.append(2 * float(np.median(ridge)) - 1 if len(ridge) else 1.0)
+    return max(1.0, float(np.median(widths)))
+
+
+def _join(strokes: list[Stroke], typical: float) -> list[list[Stroke]]:
+    """Strokes that make one digit: the bar of a 5, the two of an open 4, what a faint line broke into."""
+    groups: list[list[Stroke]] = []
+    for stroke in sorted(strokes, key=lambda stroke: -stroke.height):
+        near = [
+            (distance, i)
+            for i, group in enumerate(groups)
+            if (distance := _distance(stroke, group, typical)) is not None
+        ]
+        if near:
+            groups[min(near)[1]].append(stroke)
+        else:
+            groups.append([stroke])
+    return groups
+
+
+def _distance(stroke: Stroke, group: list[Stroke], typical: float) -> float | None:
+    """How far a stroke is from a digit it may belong to, ``None`` when it does not."""
+    digit = Digit(tuple(group))
+    left, top, right, bottom = digit.box
+    gap_x = max(stroke.box[0] - right, left - stroke.box[2])
+    gap_y = max(stroke.box[1] - bottom, top - stroke.box[3])
+    size = max(digit.width, digit.height)
+    if max(gap_x, gap_y) > BAR_GAP * max(size, typical):
+        return None
+    contained = max(0, -gap_x) * max(0, -gap_y) / (stroke.width * stroke.height)
+    stacked = -gap_x / min(stroke.width, digit.width)  # how much of the narrower lies over or under the other
+    if any(stroke.blot == other.blot for other in group) and (stroke.height < FRAGMENT * digit.height or stacked > 0.5):
+        return -1 - contained
+    together = max(bottom, stroke.box[3]) - min(top, stroke.box[1])
+    if stacked > 0.5 and together < HALVES * typical:
+        return -contained
+    across = max(right, stroke.box[2]) - min(left, stroke.box[0])
+    pieces = max(size, stroke.size) < FRAGMENT * typical and max(gap_x, gap_y) < 2 * SIDE_GAP * typical
+    if pieces and max(across, together) < WHOLE * typical:
+        return max(0.0, gap_x, gap_y) / size
+    whole = max(across, together) < HALVES * typical
+    if whole and max(gap_x, gap_y) <= 1 and (stroke.size < CUT_OFF * typical or across < typical / 2):
+        return -contained  # a piece that a printed line cut off, the other outline of a hollow 1
+    if contained > (0.6 if stroke.height > FRAGMENT * digit.height else 0.3):
+        return -contained
+    if stroke.height > FRAGMENT * digit.height:
+        return None
+    flat = stroke.height < 0.5 * size and gap_y < 0.85 * BAR_GAP * size and stroke.width > stroke.height
+    if stacked > 0.4 and flat and together < max(digit.height, 0.8 * size) * (1 + BAR_GAP + stroke.height / size):
+        return max(0.0, gap_y / size)
+    if gap_x <= SIDE_GAP * size and -gap_y > 0.5 * stroke.height:
+        return max(0.0, gap_x / size)
+    return None
+
+
+def _ink_of(sheet: Sheet, digit: Digit) -> np.ndarray:
+    """One digit's ink from the full-resolution grey values, bright on black, uint8, as it lies in the photo.
+
+    Other digits and printed lines are left out; a stroke's soft edge and its paler places stay.
+    """
+    grey, ink, labels = sheet.grey, sheet.ink, sheet.labels
+    margin = 4
+    left, top, right, bottom = digit.box
+    height, width = labels.shape
+    left, top = max(0, left - margin), max(0, top - margin)
+    right, bottom = min(width, right + margin), min(height, bottom + margin)
+    window = (slice(top, bottom), slice(left, right))
+    own = np.isin(labels[window], [stroke.label for stroke in digit.strokes])
+    reachable = (ink.strokes[window] & (labels[window] == 0)) | own
+    _, pieces = cv2.connectedComponents(reachable.astype(np.uint8), connectivity=8)
+    mask = np.isin(pieces, np.unique(pieces[own])) & reachable
+    others = (labels[window] != 0) & ~own
+    mask = (cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~others
+
+    full = [round(value / ink.scale) for value in (left, top, right, bottom)]
+    crop = grey[full[1] : full[3], full[0] : full[2]].astype(np.float32)
+    if ink.inverted:
+        crop = 255 - crop
+    size = crop.shape[::-1]
+    paper = cv2.resize(ink.paper[window], size, interpolation=cv2.INTER_LINEAR)
+    near = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    contrast = 1 - crop / paper
+    # what counts as full ink goes with the pen's pressure, from place to place
+    strokes = np.where(own, ink.contrast[window], 0)
+    reach = max(3, round(0.15 * max(digit.width, digit.height)) | 1)
+    pressed = cv2.blur(
+        cv2.dilate(strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))), (reach, reach)
+    )
+    pressed = np.maximum(pressed, PALE * float(np.percentile(strokes[own], 85)))
+    solid = SOLID * cv2.resize(pressed, size, interpolation=cv2.INTER_LINEAR)
+    foot = FOOT * solid
+    inked = np.clip((contrast - foot) / (solid - foot), 0, 1)
+    return np.where(near, np.round(255 * inked), 0).astype(np.uint8)

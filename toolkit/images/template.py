@@ -1,0 +1,319 @@
+"""The page to print and write on, and finding it again in a photo.
+
+Ten rows of twelve boxes in a colour that the red channel does not see, and around them ArUco markers, whose ids
+tell where they lie and on which paper (Garrido-Jurado et al., "Automatic generation and detection of highly
+reliable fiducial markers under occlusion", 2014). Lengths on the page are mm, x to the right and y down from the
+top left corner. Printing at another scale does no harm: the markers and the boxes shrink together.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from toolkit.errors import ToolkitError
+from toolkit.images.sheet import SMALL, Digit, Sheet, Stroke
+from toolkit.paths import atomic_write
+
+PAPERS = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}  # width and height
+ROWS, COLUMNS = 10, 12
+# the same boxes on both papers, in the middle: A4 is the narrower one, Letter the lower one
+BOX_WIDTH, BOX_HEIGHT = 11.0, 15.0
+ACROSS, DOWN = 12.8, 22.0  # from one box to the next
+GRID_WIDTH, GRID_HEIGHT = ACROSS * (COLUMNS - 1) + BOX_WIDTH, DOWN * (ROWS - 1) + BOX_HEIGHT
+OVERSTEP = 3.0  # around all the boxes: how far the flattened page follows a digit that leaves its box
+MARGIN = 10.0  # printers leave up to 8 mm blank, and a marker needs white around it on a dark table
+MARKER = 14.0  # its six modules have 5 pixels each in a photo of half a megapixel
+
+WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (90, 90, 90)
+DROP = (255, 175, 160)  # as bright as paper in red, plain to the eye through green and blue
+LINE = 0.35  # what a box is drawn with
+CAPITAL = 0.73  # of the font's size: the height of a capital or digit
+INSTRUCTIONS = (  # in the top margin, left and right of its middle marker
+    ("Print in colour. Write one digit in", "Lay the page flat. Take one photo of"),
+    ("each box, as you always write, with", "the whole page with all black marks,"),
+    ("a dark blue or black pen.", "sharp and without your shadow."),
+)
+
+PIXELS_PER_MM = 8  # of the flattened page: digits are 5 to 12 mm high, twice to five times the 20 pixels they become
+SEARCH_SIDE = 1600  # pixels: enough to read a marker where the page fills a third of the photo
+FEWEST_MARKERS = 3
+LARGEST_BEND = 20.0  # mm a marker on creased paper may be off the flat page; a misread one is further off
+SMALLEST_SPAN = 0.08  # of the page: markers in one line cover up to 0.06 and leave the rest of it to chance
+BEND_GRID = 40  # pixels: creases and curls are followed at this spacing
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """A filled rectangle on the page, in mm."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Text:
+    """A line of text on the page: the left end of its baseline and the height of its capitals, in mm."""
+
+    left: float
+    baseline: float
+    height: float
+    words: str
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """Where in a photo the page lies: the flat page by its homography, and how the paper is bent off that."""
+
+    paper: str  # one of PAPERS
+    homography: np.ndarray  # (3, 3), from mm on the page to pixels in the photo
+    anchors: np.ndarray  # (n, 2), mm: the centres of the n markers found
+    bends: np.ndarray  # (n, 2), mm: how far from there the homography sees them
+
+    @property
+    def markers(self) -> int:
+        """How many markers were found."""
+        return len(self.anchors)
+
+    def to_photo(self, points: np.ndarray) -> np.ndarray:
+        """Bring points on the page, mm of shape (n, 2), to where they lie in the photo, pixels of shape (n, 2)."""
+        return _transform(points + self.bend(points), self.homography)
+
+    def bend(self, points: np.ndarray) -> np.ndarray:
+        """How far creased or curled paper is off at these points, mm: a thin-plate spline through the markers."""
+        from scipy.interpolate import RBFInterpolator  # half a second, which printing the page need not wait for
+
+        return RBFInterpolator(self.anchors, self.bends, kernel="thin_plate_spline")(points)
+
+
+def write_template(path: Path, paper: str = "a4") -> Path:
+    """Write the page as a PDF of one page at its true size, the same bytes every time, and return ``path``.
+
+    Raises ``ToolkitError`` for a paper that is not one of ``PAPERS`` and for a place that cannot be written.
+    """
+    drawing = _drawing(paper)
+    from matplotlib import patches
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.figure import Figure
+    from matplotlib.transforms import Affine2D
+
+    width, height = PAPERS[paper]
+    figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor="white")
+    page = Affine2D().scale(1, -1).translate(0, height).scale(1 / 25.4) + figure.dpi_scale_trans
+    for shape in drawing:
+        colour = [value / 255 for value in shape.colour]
+        if isinstance(shape, Rectangle):
+            place = (shape.left, shape.top)
+            box = patches.Rectangle(place, shape.width, shape.height, facecolor=colour, linewidth=0, transform=page)
+            figure.add_artist(box)
+        else:
+            points = shape.height / CAPITAL / 25.4 * 72
+            font = {"family": "DejaVu Sans", "size": points, "color": colour}  # comes with matplotlib
+            figure.text(shape.left, shape.baseline, shape.words, font, transform=page)
+    with atomic_write(path) as temporary:
+        FigureCanvasPdf(figure).print_pdf(temporary, metadata={"CreationDate": None, "Title": "Digits to write"})
+    return path
+
+
+def draw_template(paper: str = "a4", pixels_per_mm: float = 8) -> np.ndarray:
+    """Draw the page as pixels, uint8 RGB of shape (H, W, 3), to within half a pixel of what is printed.
+
+    Raises ``ToolkitError`` for a paper that is not one of ``PAPERS``.
+    """
+    drawing = _drawing(paper)
+    width, height = (round(length * pixels_per_mm) for length in PAPERS[paper])
+    image = np.full((height, width, 3), 255, np.uint8)
+    for shape in drawing:
+        if isinstance(shape, Rectangle):
+            edges = (shape.left, shape.left + shape.width, shape.top, shape.top + shape.height)
+            left, right, top, bottom = (round(edge * pixels_per_mm) for edge in edges)
+            image[top:bottom, left:right] = shape.colour
+        else:
+            thickness = max(1, round(0.12 * shape.height * pixels_per_mm))
+            font = cv2.FONT_HERSHEY_SIMPLEX
+            scale = cv2.getFontScaleFromHeight(font, max(2, round(shape.height * pixels_per_mm)), thickness)
+            place = [round(shape.left * pixels_per_mm), round(shape.baseline * pixels_per_mm)]
+            cv2.putText(image, shape.words, place, font, scale, shape.colour, thickness, cv2.LINE_AA)
+    return image
+
+
+def find_page(photo: np.ndarray) -> Page | None:
+    """Find the page in a photo, uint8 RGB of shape (H, W, 3), at any orientation.
+
+    None where fewer than three of its markers are seen, or only ones so close together that they do not tell
+    where the rest of the page lies.
+    """
+    found = _find_markers(_red(photo))
+    paper = max(PAPERS, key=lambda name: len(found.keys() & _marker_ids(name)))
+    corners = {place: found[marker] for place, marker in enumerate(_marker_ids(paper)) if marker in found}
+    if len(corners) < FEWEST_MARKERS:
+        return None
+    on_page = _marker_corners(paper)[list(corners)]
+    in_photo = np.stack(list(corners.values()))
+    # judged in mm, which mean the same near the camera and far from it, then fitted in pixels, as they were measured
+    _, near = cv2.findHomography(in_photo.reshape(-1, 2), on_page.reshape(-1, 2), cv2.RANSAC, LARGEST_BEND)
+    agrees = near.reshape(-1, 4).all(axis=1)
+    on_page, in_photo = on_page[agrees], in_photo[agrees]
+    if len(on_page) < FEWEST_MARKERS:
+        return None
+    span = cv2.contourArea(cv2.convexHull(on_page.reshape(-1, 2).astype(np.float32)))
+    if span < SMALLEST_SPAN * np.prod(PAPERS[paper]):
+        return None
+    homography, _ = cv2.findHomography(on_page.reshape(-1, 2), in_photo.reshape(-1, 2))
+    seen = _transform(in_photo.reshape(-1, 2), np.linalg.inv(homography)).reshape(-1, 4, 2)
+    return Page(paper, homography, on_page.mean(axis=1), (seen - on_page).mean(axis=1))
+
+
+def flatten(photo: np.ndarray, page: Page) -> np.ndarray:
+    """The boxes and ``OVERSTEP`` around them seen from straight above, ``PIXELS_PER_MM`` fine.
+
+    Takes the photo, uint8 RGB of shape (H, W, 3), and returns its red channel, uint8 of shape (1752, 1262) for
+    either paper: ink dark on paper, the boxes all but gone, markers and labels outside. What the photo does
+    not show is white.
+    """
+    height, width = (round((length + 2 * OVERSTEP) * PIXELS_PER_MM) for length in (GRID_HEIGHT, GRID_WIDTH))
+    corner = _grid_corner(page.paper) - OVERSTEP
+    xs, ys = ((np.arange(count, dtype=np.float32) + 0.5) / PIXELS_PER_MM for count in (width, height))
+    points = np.stack(np.meshgrid(xs, ys), axis=-1) + corner.astype(np.float32)
+    # the bend is smooth: a coarse grid of it will do
+    shape = -(-height // BEND_GRID), -(-width // BEND_GRID)
+    coarse = cv2.resize(points, shape[::-1], interpolation=cv2.INTER_AREA)
+    bend = page.bend(coarse.reshape(-1, 2)).reshape(*shape, 2).astype(np.float32)
+    points += cv2.resize(bend, (width, height), interpolation=cv2.INTER_LINEAR)
+    places = cv2.perspectiveTransform(points, page.homography)
+    # a photo finer than that is shrunk first, or thin strokes would be hit and missed
+    red = _red(photo)
+    quad = places[[0, 0, -1, -1], [0, -1, -1, 0]]
+    shrink = min(1.0, np.sqrt(height * width / max(1.0, cv2.contourArea(quad))))
+    small = cv2.resize(red, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    ratio = (np.array(small.shape[::-1]) / red.shape[::-1]).astype(np.float32)
+    places = (places + np.float32(0.5)) * ratio - np.float32(0.5)  # pixels are counted from their centres
+    xs, ys = places[..., 0], places[..., 1]
+    return cv2.remap(small, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
+
+
+def box_of(row: int, column: int) -> tuple[int, int, int, int]:
+    """One box in the flattened page: left, top, right, bottom in pixels; row 0 holds the zeros."""
+    left, top = OVERSTEP + column * ACROSS, OVERSTEP + row * DOWN
+    edges = (left, top, left + BOX_WIDTH, top + BOX_HEIGHT)
+    return tuple(round(edge * PIXELS_PER_MM) for edge in edges)  # type: ignore[return-value]
+
+
+def rows_in_boxes(sheet: Sheet) -> list[list[Digit]]:
+    """The digits of a flattened page that was scanned: ten rows, fewer than twelve where a box is empty.
+
+    A stroke belongs to the box that its middle is nearest to.
+    """
+    boxes = np.array([[box_of(row, column) for column in range(COLUMNS)] for row in range(ROWS)]) * sheet.ink.scale
+    middles = (boxes[..., :2] + boxes[..., 2:]) / 2
+    written: dict[tuple[int, int], list[Stroke]] = {}
+    for stroke in sheet.strokes:
+        middle = np.array([(stroke.box[0] + stroke.box[2]) / 2, (stroke.box[1] + stroke.box[3]) / 2])
+        nearest = int(np.abs(middles - middle).max(axis=2).argmin())
+        written.setdefault(divmod(nearest, COLUMNS), []).append(stroke)
+    digits = {place: Digit(tuple(strokes)) for place, strokes in sorted(written.items())}
+    smallest = SMALL * float(np.median([max(digit.width, digit.height) for digit in digits.values()])) if digits else 0
+    return [
+        [digit for (at, _), digit in digits.items() if at == row and max(digit.width, digit.height) > smallest]
+        for row in range(ROWS)
+    ]
+
+
+def box_on_page(paper: str, row: int, column: int) -> Rectangle:
+    """One box on the page, in mm, as it is drawn."""
+    left, top = _grid_corner(paper) + np.array((column * ACROSS, row * DOWN))
+    return Rectangle(float(left), float(top), BOX_WIDTH, BOX_HEIGHT, DROP)
+
+
+def _grid_corner(paper: str) -> np.ndarray:
+    """Where the first box begins: x and y in mm."""
+    return (np.array(PAPERS[paper]) - (GRID_WIDTH, GRID_HEIGHT)) / 2
+
+
+def _marker_places(paper: str) -> np.ndarray:
+    """Top left corners of the markers, mm, shape (12, 2): five down each side, one in the middle of top and bottom.
+
+    Between rows, where they are clear of the labels. So many, because a thumb may cover one, and because those
+    between the corners tell how the paper is creased.
+    """
+    width, height = PAPERS[paper]
+    right, bottom = width - MARGIN - MARKER, height - MARGIN - MARKER
+    top = _grid_corner(paper)[1]
+    between = [top + rows * DOWN - (DOWN - BOX_HEIGHT) / 2 - MARKER / 2 for rows in (2, 5, 8)]
+    sides = [(x, y) for y in (MARGIN, *between, bottom) for x in (MARGIN, right)]
+    return np.array([*sides, ((width - MARKER) / 2, MARGIN), ((width - MARKER) / 2, bottom)])
+
+
+def _marker_corners(paper: str) -> np.ndarray:
+    """Corners of the markers, mm, shape (12, 4, 2), in the order the detector gives them."""
+    return _marker_places(paper)[:, None] + np.array([(0, 0), (MARKER, 0), (MARKER, MARKER), (0, MARKER)])
+
+
+def _marker_ids(paper: str) -> range:
+    count = len(_marker_places(paper))
+    first = count * list(PAPERS).index(paper)
+    return range(first, first + count)
+
+
+def _dictionary() -> cv2.aruco.Dictionary:
+    return cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)  # the fewest and so the largest modules
+
+
+def _drawing(paper: str) -> list[Rectangle | Text]:
+    """All that is on the page, what lies below first."""
+    if paper not in PAPERS:
+        raise ToolkitError(f"There is no template for paper {paper!r}. Choose one of: {', '.join(PAPERS)}.")
+    shapes: list[Rectangle | Text] = []
+    for row in range(ROWS):
+        for column in range(COLUMNS):
+            box = box_on_page(paper, row, column)
+            inside = (box.left + LINE, box.top + LINE, box.width - 2 * LINE, box.height - 2 * LINE)
+            shapes += [box, Rectangle(*inside, WHITE)]
+        box = box_on_page(paper, row, 0)
+        shapes.append(Text(box.left - 6.5, box.top + BOX_HEIGHT / 2 + 1.8, 3.6, str(row), DROP))
+    module = MARKER / 6
+    for marker, (left, top) in zip(_marker_ids(paper), _marker_places(paper), strict=True):
+        shapes.append(Rectangle(left, top, MARKER, MARKER, BLACK))
+        bits = cv2.aruco.generateImageMarker(_dictionary(), marker, 6)
+        for y, x in np.argwhere(bits):
+            for down, right in ((0, 0), (0, 1), (1, 0)):  # over both of two that meet, or a hairline shows between
+                if bits[y + down, x + right]:
+                    place = (left + x * module, top + y * module)
+                    shapes.append(Rectangle(*place, (1 + right) * module, (1 + down) * module, WHITE))
+    first, second = MARGIN + MARKER + 5, (PAPERS[paper][0] + MARKER) / 2 + 5
+    for line, (left_words, right_words) in enumerate(INSTRUCTIONS):
+        baseline = MARGIN + 3.5 + 5 * line
+        shapes.append(Text(first, baseline, 2.3, left_words, GREY))
+        shapes.append(Text(second, baseline, 2.3, right_words, GREY))
+    return shapes
+
+
+def _red(photo: np.ndarray) -> np.ndarray:
+    """The channel in which the boxes vanish."""
+    return np.ascontiguousarray(photo[:, :, 0])
+
+
+def _find_markers(grey: np.ndarray) -> dict[int, np.ndarray]:
+    """Markers by id: their corners in pixels of this image, shape (4, 2)."""
+    shrink = min(1.0, SEARCH_SIDE / max(grey.shape))
+    small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+    parameters = cv2.aruco.DetectorParameters()
+    # to a tenth of a pixel, which is 0.05 mm: looking at the whole photo again would add nothing
+    parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
+    corners, ids, _ = cv2.aruco.ArucoDetector(_dictionary(), parameters).detectMarkers(small)
+    if not corners:
+        return {}
+    ratio = np.array(grey.shape[::-1]) / small.shape[::-1]
+    return {
+        int(marker): (corner.reshape(4, 2).astype(np.float64) + 0.5) * ratio - 0.5
+        for marker, corner in zip(ids.ravel(), corners, strict=True)
+    }
+
+
+def _transform(points: np.ndarray, homography: np.ndarray) -> np.ndarray:
+    return cv2.perspectiveTransform(np.asarray(points, np.float64).reshape(-1, 1, 2), homography).reshape(-1, 2)

@@ -1,0 +1,178 @@
+"""What ``python -m toolkit sheet`` does: from photos to three checked sets, with pictures to judge them by."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from toolkit.data.digit_folders import PER_DIGIT, existing_sets, read_all_sets, replace_sets
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.data.sheet_layout import Layout
+from toolkit.data.sheets import Judge, Reading, labels_of, parse_skips, read_photo
+from toolkit.data.splits import assign_sets
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.doubts import find_doubts
+from toolkit.evaluation.scores import predict_logits
+from toolkit.models.bundle import load_model
+from toolkit.paths import ROOT
+from toolkit.reporting.sheet_pictures import crop_rows, draw_overlay, draw_sets, save_picture
+from toolkit.runs import Run, start_run
+
+
+def cut_sheets(
+    photos: Sequence[Path],
+    layouts: Sequence[Layout | None],
+    *,
+    out: Path | None = None,
+    skip: Sequence[str] = (),
+    accept: bool = False,
+    replace: bool = False,
+    seed: int = 0,
+    model: str = "mnist_resnet",
+) -> Path:
+    """Cut photos, each with its layout, into the three sets below ``out`` (the repository); returns the run's folder.
+
+    The folder holds the overlays, the contact sheet and the provenance of every image. Raises ``ToolkitError``
+    before any set is touched: when a count is not what was promised, or a set exists and ``replace`` is not said.
+    """
+    folder = out or ROOT
+    taken = existing_sets(folder)
+    if taken and not replace:
+        raise ToolkitError(
+            f"{taken[0]} exists already. Add --replace to put it aside, or name another folder with --out."
+        )
+    skips = parse_skips(skip, photos)
+    options = {
+        "photos": [str(photo) for photo in photos],
+        "rows": [layout and (layout.rows or layout.digit) for layout in layouts],
+        "skip": list(skip),
+        "accept": accept,
+        "seed": seed,
+        "model": model,
+    }
+    with start_run("sheet_cut.py", options) as run:
+        judge = judge_with(model)
+        readings = [read_photo(p, layout, judge, skips[p]) for p, layout in zip(photos, layouts, strict=True)]
+        for reading in readings:
+            _tell(reading)
+        _check_counts(run, readings, accept)
+        labels = [labels_of(reading, accept) for reading in readings]
+        cut = LabelledImages(np.concatenate([reading.images for reading in readings]), np.concatenate(labels))
+        names = [f"{reading.photo.name} {row}:{column}" for reading in readings for row, column in reading.places()]
+        doubts = find_doubts(cut, np.concatenate([reading.probabilities for reading in readings]), names)
+        ends = np.cumsum([len(reading.images) for reading in readings])
+        for number, (reading, own) in enumerate(zip(readings, labels, strict=True)):
+            own_doubts = doubts[ends[number] - len(own) : ends[number]]
+            save_picture(draw_overlay(reading, own, own_doubts), run.folder / _overlay_name(readings, number))
+        chosen = assign_sets(cut.labels, seed)
+        sets = {name: cut.take(members) for name, members in zip(PER_DIGIT, chosen, strict=True)}
+        title = f"{', '.join(photo.name for photo in photos)}: {len(cut)} digits"
+        by_set = {name: [doubts[i] for i in members] for name, members in zip(PER_DIGIT, chosen, strict=True)}
+        contact_sheet = save_picture(draw_sets(sets, by_set, title), run.folder / "contact_sheet.png")
+        aside = run.folder / "replaced sets"
+        files = replace_sets(folder, sets, aside)
+        run.write_csv("provenance.csv", _provenance(readings, cut.labels, doubts, chosen, files, folder))
+        doubtful = sum(bool(reasons) for reasons in doubts)
+        print(f"Cut: {len(files)} images into {', '.join(map(repr, PER_DIGIT))} below {folder}")
+        if taken:
+            print(f"Put aside: the former sets, in {aside}")
+        print(f"Doubtful: {doubtful} of {len(cut)}. Look at {contact_sheet}")
+    return run.folder
+
+
+def check_sets(folder: Path | None = None, model: str = "mnist_resnet") -> Path:
+    """Look over three sets that exist, whoever made them; returns the contact sheet with doubtful images marked."""
+    sets = read_all_sets(folder)
+    judge = judge_with(model)
+    together = LabelledImages(
+        np.concatenate([digits.images for digits in sets.values()]),
+        np.concatenate([digits.labels for digits in sets.values()]),
+    )
+    names = [f"{name} {number + 1}" for name, digits in sets.items() for number in range(len(digits))]
+    doubts = find_doubts(together, judge(together.images), names)
+    by_set, begin = {}, 0
+    for name, digits in sets.items():
+        by_set[name] = doubts[begin : begin + len(digits)]
+        begin += len(digits)
+    with start_run("sheet_check.py", {"digits": str(folder or ROOT), "model": model}) as run:
+        picture = save_picture(
+            draw_sets(sets, by_set, str(folder or "the repository's sets")), run.folder / "contact_sheet.png"
+        )
+        run.facts.update(doubts={name: reasons for name, reasons in zip(names, doubts, strict=True) if reasons})
+    for name, label, reasons in zip(names, together.labels, doubts, strict=True):
+        if reasons:
+            print(f"{name}, digit {label}: {'; '.join(reasons)}")
+    print(f"Doubtful: {sum(map(bool, doubts))} of {len(together)}. Look at {picture}")
+    return picture
+
+
+def judge_with(model: str) -> Judge:
+    """A published model's probabilities, as a function of images."""
+    network, _ = load_model(model)
+
+    def judge(images: np.ndarray) -> np.ndarray:
+        return np.asarray(torch.softmax(predict_logits(network, images), dim=1).numpy())
+
+    return judge
+
+
+def _tell(reading: Reading) -> None:
+    turned = f", turned by {90 * reading.turns} degrees" if reading.turns else ""
+    counts = ", ".join(map(str, reading.counts))
+    print(f"{reading.photo}: {len(reading.images)} digits in rows of {counts}{turned}")
+
+
+def _overlay_name(readings: Sequence[Reading], number: int) -> str:
+    return f"overlay_{number + 1}_{readings[number].photo.stem}.jpg" if len(readings) > 1 else "overlay.jpg"
+
+
+def _check_counts(run: Run, readings: Sequence[Reading], accept: bool) -> None:
+    """Stop with pictures when a photo does not show what was promised."""
+    for number, reading in enumerate(readings):
+        complaints = reading.complaints
+        if not complaints or (accept and -1 not in complaints and reading.layout.equal_rows):
+            continue
+        overlay = draw_overlay(reading, None, [])
+        save_picture(overlay, run.folder / _overlay_name(readings, number))
+        picture = save_picture(crop_rows(reading, overlay), run.folder / "wrong_rows.png")
+        more = f" ({len(complaints) - 1} more rows)" if len(complaints) > 1 else ""
+        raise ToolkitError(
+            f"{reading.photo}: {next(iter(complaints.values()))}{more}. Look at {picture}; then leave out what is no "
+            "digit (--skip ROW:COL), say otherwise what is written (--rows), take rows as they are (--accept), "
+            "or take the photo again."
+        )
+
+
+def _provenance(
+    readings: Sequence[Reading],
+    labels: np.ndarray,
+    doubts: Sequence[Sequence[str]],
+    chosen: Sequence[np.ndarray],
+    files: Sequence[Path],
+    folder: Path,
+) -> list[dict[str, object]]:
+    """Where every image came from and where it went, a row each, in reading order."""
+    ordered = [int(i) for members in chosen for i in members]
+    went = {i: file.relative_to(folder) for i, file in zip(ordered, files, strict=True)}
+    rows: list[dict[str, object]] = []
+    for reading in readings:
+        for box, (row, column), chances in zip(reading.boxes, reading.places(), reading.probabilities, strict=True):
+            number = len(rows)
+            file = went.get(number)
+            rows.append(
+                {
+                    "photo": reading.photo.name,
+                    "turned": 90 * reading.turns,
+                    "row": row,
+                    "column": column,
+                    **dict(zip(("left", "top", "right", "bottom"), box, strict=True)),
+                    "label": int(labels[number]),
+                    "set": file.parts[0] if file else "left over",
+                    "file": file.as_posix() if file else "",
+                    "read_as": int(chances.argmax()),
+                    "probability": round(float(chances.max()), 4),
+                    "doubts": "; ".join(doubts[number]),
+                }
+            )
+    return rows
