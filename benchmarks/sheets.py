@@ -24,7 +24,7 @@ from PIL import Image
 
 from toolkit.data.example_digits import WRITERS, writer_ink
 from toolkit.data.sheet_layout import Layout
-from toolkit.data.sheets import Reading, labels_of, read_photo
+from toolkit.data.sheets import Judge, Reading, labels_of, read_photo
 from toolkit.errors import ToolkitError
 from toolkit.images.reading import read_grey
 from toolkit.images.simulate import TEN_ROWS, SimulatedSheet, conditions, save_photo, simulate_sheet
@@ -164,8 +164,8 @@ def _pooled(readings: dict[str, tuple[Reading, list[str]]], names: list[str]) ->
     return np.concatenate([r.images for r in fitting]), np.concatenate([labels_of(r) for r in fitting])
 
 
-def _score(judge: object, images: np.ndarray, labels: np.ndarray) -> str:
-    right = int((judge(images).argmax(axis=1) == labels).sum())  # type: ignore[operator]
+def _score(judge: Judge, images: np.ndarray, labels: np.ndarray) -> str:
+    right = int((judge(images).argmax(axis=1) == labels).sum())
     return f"{100 * right / len(labels):.1f} % ({right} of {len(labels)})"
 
 

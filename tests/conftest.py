@@ -2,11 +2,13 @@
 
 import gzip
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from toolkit.cli import main
 from toolkit.data import mnist
 from toolkit.data.digit_folders import read_all_sets, save_digits
 from toolkit.data.example_digits import writer_ink
@@ -22,6 +24,19 @@ def isolated(tmp_path, monkeypatch):
     """No test sees or leaves runs and caches of the one who runs it."""
     monkeypatch.setenv("TOOLKIT_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """The command line in this process; returns exit status, output and error output."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["toolkit", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return stop.value.code or 0, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture
@@ -99,7 +114,7 @@ def small_model(tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def written_sheet() -> SimulatedSheet:
     """Ten rows of twelve digits, photographed from above in good light."""
-    return simulate_sheet(writer_ink(3), camera=Camera(megapixels=2, noise=1.5), seed=1)
+    return simulate_sheet(writer_ink(3), camera=Camera(megapixels=1, noise=1.5), seed=1)
 
 
 @pytest.fixture

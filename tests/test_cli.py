@@ -7,7 +7,6 @@ import sys
 import pytest
 from PIL import Image
 
-from toolkit.cli import main
 from toolkit.paths import ROOT
 
 # heavy modules that help must not import
@@ -32,19 +31,6 @@ def fresh(*words, code=HELP, **environment):
         text=True,
         env={**os.environ, **environment},
     )
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """The command line in this process; returns exit status, output and error output."""
-
-    def run(*words):
-        monkeypatch.setattr(sys, "argv", ["toolkit", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        return stop.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from toolkit.images.simulate import Layout as Handwriting
 from toolkit.images.template import box_on_page, draw_template
 from toolkit.models.bundle import load_model
 
-CAMERA = Camera(megapixels=2, noise=1.5)
+CAMERA = Camera(megapixels=1, noise=1.5)
 
 
 @pytest.fixture(scope="session")

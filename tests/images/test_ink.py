@@ -83,6 +83,15 @@ def test_bars_of_digits_in_one_line_are_no_printed_line():
     assert strokes[499:502, 40:86].mean() > 0.95
 
 
+def test_a_row_of_broad_digits_is_no_printed_line():
+    grey = np.full((HEIGHT, WIDTH), 220, np.uint8)
+    for left in range(40, 830, 75):
+        cv2.rectangle(grey, (left, 480), (left + 40, 540), 60, 12)
+    strokes = map_ink(grey).strokes
+    assert strokes[480, 40:80].mean() > 0.95
+    assert strokes[540, 40:80].mean() > 0.95
+
+
 def test_large_photos_are_reduced():
     ink = map_ink(cv2.resize(page(), None, fx=4, fy=4))
     assert ink.scale == pytest.approx(2000 / 3600)

@@ -26,6 +26,22 @@ def test_the_rim_of_a_shadow_parts_nothing():
     assert inside_page(photo, centres, sizes, likely).all()
 
 
+def test_a_shadow_whose_rim_lies_among_the_outermost_digits_parts_nothing():
+    x = np.arange(600)[None, :].repeat(500, 0)
+    photo = (220 - 110 / (1 + np.exp(-(x - 130) / 9))).astype(np.float32)
+    many = [(x, y) for x in range(60, 500, 20) for y in range(150, 350, 50)]
+    centres, sizes, likely = strokes(*many)
+    assert inside_page(photo, centres, sizes, likely).all()
+
+
+def test_the_edge_of_paper_that_is_hardly_lighter_than_its_table():
+    photo = np.full((500, 600), 210, np.float32)
+    photo[80:420, 80:520] = 220
+    rim = [(522.0, 10.0 * y) for y in range(10, 40, 3)]
+    centres, sizes, likely = strokes(*digits(), *rim)
+    assert inside_page(photo, centres, sizes, likely).tolist() == [True] * len(digits()) + [False] * len(rim)
+
+
 def test_paper_without_edges():
     centres, sizes, likely = strokes(*digits())
     assert inside_page(np.full((500, 600), 200, np.float32), centres, sizes, likely).all()

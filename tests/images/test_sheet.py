@@ -58,6 +58,21 @@ def test_the_strokes_of_an_open_four_belong_together():
     assert counts(grey) == [8, 1]
 
 
+def test_a_digit_that_printed_lines_broke_into_three_is_one():
+    grey = row_of_zeros()
+    line(grey, (290, 270), (316, 270), (312, 284))
+    line(grey, (308, 293), (303, 303))
+    line(grey, (300, 314), (300, 332), (320, 332))
+    assert counts(grey) == [8, 1]
+
+
+def test_pieces_that_meet_only_at_their_corners_are_one_digit():
+    grey = row_of_zeros()
+    line(grey, (286, 274), (304, 274), (304, 284))
+    line(grey, (304, 306), (304, 326), (322, 326))
+    assert counts(grey) == [8, 1]
+
+
 def test_neighbours_that_nearly_touch_are_two():
     grey = row_of_zeros()
     zeros(grey, (300, 300), (341, 300))

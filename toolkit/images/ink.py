@@ -19,7 +19,7 @@ FAINTEST = 0.035  # share of light that ink must take away at least
 LINE_LENGTH = 0.55  # of the photo's width or height: some printed line is as long, but no digit's stem
 LINE_PIECE = 0.2  # of the same: how far a line goes on before noise interrupts it
 LINE_REACH = 0.04  # of the same: what stays dark so far in both directions is a line
-SAMPLES, GAPS = 9, 2  # looked at along that way, and how many of them may be light
+SAMPLES, GAPS = 13, 2  # looked at along that way, and how many of them may be light
 DIRECTION_STEP = 1.0  # degrees: straight runs are sought at this spacing, as perspective fans lines out
 DARKER = 1.5  # times the contrast of a printed line: there somebody wrote on it
 

@@ -8,8 +8,9 @@ LENGTH = 0.3  # of the shorter side: an edge of the page shows at least as long
 INSIDE = 0.85  # of the likely digits lie on the page's side of an edge; a shadow's rim has ink on both sides
 LARGEST = 0.1  # of the longer side: larger strokes are a table's, and count as if they were no larger
 ALONG = 2  # times its size: how far off an edge a stroke may lie that the edge itself made
-STEP = 0.06  # of the logarithm of brightness, across an edge: less is a fold in the paper
-BESIDE = 5  # pixels on either side at which an edge is judged
+STEP = 0.03  # of the logarithm of brightness, across an edge: a light table hardly differs from paper
+CLEAR_STEP = 0.06  # the same: less may be a fold, and then nothing like a digit may lie beyond
+CLOSE, WIDE = 3, 12  # pixels on either side: half the step comes within the first, or it is a shadow's soft rim
 MOST_EDGES = 300
 
 
@@ -47,27 +48,29 @@ def inside_page(paper: np.ndarray, centres: np.ndarray, sizes: np.ndarray, likel
     segments = np.concatenate(found).astype(float) / scale
     lengths = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
     for x1, y1, x2, y2 in segments[np.argsort(-lengths)][:MOST_EDGES]:
-        if _step(bright, (x1 * scale, y1 * scale, x2 * scale, y2 * scale)) < STEP:
+        step, whole_step = (_step(bright, (x1 * scale, y1 * scale, x2 * scale, y2 * scale), at) for at in (CLOSE, WIDE))
+        if whole_step < STEP or step < whole_step / 2:
             continue
+        outside = (1 - INSIDE) * likely.sum() if whole_step > CLEAR_STEP else 0
         normal = np.array([y1 - y2, x2 - x1]) / np.hypot(x2 - x1, y2 - y1)
         distance = (centres - (x1, y1)) @ normal
         for side in (distance, -distance):
             beyond = side < sizes / 2
             # an edge breaks into strokes of its own, close along it, which have no say
             far = side < -ALONG * sizes
-            if far[likely].sum() <= (1 - INSIDE) * likely.sum() and areas[~beyond].sum() >= areas.sum() / 3:
+            if far[likely].sum() <= outside and areas[~beyond].sum() >= areas.sum() / 3:
                 inside &= ~beyond
     return inside
 
 
-def _step(bright: np.ndarray, segment: tuple[float, float, float, float]) -> float:
-    """How much the brightness differs between the two sides of a segment, a few pixels off."""
+def _step(bright: np.ndarray, segment: tuple[float, float, float, float], distance: int) -> float:
+    """How much the brightness differs between the two sides of a segment, so many pixels off."""
     x1, y1, x2, y2 = segment
     along = np.linspace(0, 1, 50)[:, None]
     points = np.array([(x1, y1)]) + along * np.array([(x2 - x1, y2 - y1)])
     normal = np.array([y1 - y2, x2 - x1]) / np.hypot(x2 - x1, y2 - y1)
     sides = []
-    for offset in (-BESIDE, BESIDE):
+    for offset in (-distance, distance):
         x, y = np.round(points + offset * normal).astype(int).T
         sides.append(bright[np.clip(y, 0, bright.shape[0] - 1), np.clip(x, 0, bright.shape[1] - 1)])
     return float(abs(np.median(sides[0] - sides[1])))

@@ -1,5 +1,7 @@
 """A photographed sheet of digits: which strokes make a digit, which digits make a row, and the cut images."""
 
+import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -25,8 +27,7 @@ FRAGMENT = 0.75  # of its neighbour's height: a taller piece is a digit of its o
 SMALL = 0.3  # of the typical digit's longer side: what is smaller is dirt
 FLAT = 2.2  # times as wide as high is no digit
 THIN = 0.3  # of the usual ink per length: the remains of a printed line
-WHOLE = 1.2  # of the typical digit's longer side: two pieces that meet and together are no larger than a digit
-HALVES = 1.45  # of the same: two strokes, one over the other, that together are no longer
+WIDEST, HIGHEST = 1.2, 1.45  # of the typical digit's longer side: what parts of one digit measure together
 BAR_GAP = 0.35  # of the digit's longer side, between a 5 and its bar
 SIDE_GAP = 0.1  # of the digit's longer side, between the strokes of an open 4
 SOLID = 0.8  # of the ink's contrast nearby: darker is full ink
@@ -34,15 +35,10 @@ FOOT = 0.3  # of full ink: paler is paper
 PALE = 0.4  # of the ink's contrast in the whole digit: the palest that is raised to full ink
 
 
-@dataclass(frozen=True)
-class Stroke:
-    """Connected ink at working resolution; the box is left, top, right, bottom, right and bottom excluded."""
+class Boxed:
+    """Something with a ``box`` at working resolution: left, top, right, bottom, right and bottom excluded."""
 
-    label: int
     box: tuple[int, int, int, int]
-    area: int
-    contrast: float
-    blot: int = 0  # the paler ink it was part of: strokes of one blot lie very close together
 
     @property
     def width(self) -> int:
@@ -58,28 +54,28 @@ class Stroke:
 
 
 @dataclass(frozen=True)
-class Digit:
+class Stroke(Boxed):
+    """Connected ink."""
+
+    label: int
+    box: tuple[int, int, int, int]
+    area: int
+    contrast: float
+    blot: int = 0  # the paler ink it was part of: strokes of one blot lie very close together
+
+
+class Digit(Boxed):
     """One or several strokes that were written as one digit."""
 
-    strokes: tuple[Stroke, ...]
-
-    @property
-    def box(self) -> tuple[int, int, int, int]:
-        lefts, tops, rights, bottoms = zip(*(stroke.box for stroke in self.strokes), strict=True)
-        return min(lefts), min(tops), max(rights), max(bottoms)
+    def __init__(self, strokes: tuple[Stroke, ...]):
+        self.strokes = strokes
+        lefts, tops, rights, bottoms = zip(*(stroke.box for stroke in strokes), strict=True)
+        self.box = min(lefts), min(tops), max(rights), max(bottoms)
 
     @property
     def centre(self) -> tuple[float, float]:
         left, top, right, bottom = self.box
         return (left + right) / 2, (top + bottom) / 2
-
-    @property
-    def width(self) -> int:
-        return self.box[2] - self.box[0]
-
-    @property
-    def height(self) -> int:
-        return self.box[3] - self.box[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +106,12 @@ def find_rows(sheet: Sheet, turns: int = 0) -> list[list[Digit]]:
     height, width = sheet.labels.shape
     turned = [replace(stroke, box=turn_box(stroke.box, turns, width, height)) for stroke in sheet.strokes]
     typical = _typical(turned)[0] if turned else 0.0
-    digits = [Digit(tuple(group)) for group in _join(turned, typical)]
+    digits = _join(turned, typical)
     thickness = float(np.median([_thickness(digit) for digit in digits])) if digits else 0.0
     digits = [
         digit
         for digit in digits
-        if max(digit.width, digit.height) > SMALL * typical
-        and digit.width < FLAT * digit.height
-        and _thickness(digit) > THIN * thickness
+        if digit.size > SMALL * typical and digit.width < FLAT * digit.height and _thickness(digit) > THIN * thickness
     ]
     centres = np.array([digit.centre for digit in digits]).reshape(-1, 2)
     rows = arrange(centres, np.array([digit.height for digit in digits], dtype=float))
@@ -125,7 +119,7 @@ def find_rows(sheet: Sheet, turns: int = 0) -> list[list[Digit]]:
 
 
 def _thickness(digit: Digit) -> float:
-    return sum(stroke.area for stroke in digit.strokes) / max(digit.width, digit.height)
+    return sum(stroke.area for stroke in digit.strokes) / digit.size
 
 
 def turn_box(box: tuple[int, int, int, int], turns: int, width: int, height: int) -> tuple[int, int, int, int]:
@@ -307,54 +301,60 @@ def _stroke_width(strokes: list[Stroke], labels: np.ndarray) -> float:
     return max(1.0, float(np.median(widths)))
 
 
-def _join(strokes: list[Stroke], typical: float) -> list[list[Stroke]]:
-    """Strokes that make one digit: the bar of a 5, the two of an open 4, what a faint line broke into."""
-    groups: list[list[Stroke]] = []
-    for stroke in sorted(strokes, key=lambda stroke: -stroke.height):
-        near = [
-            (distance, i)
-            for i, group in enumerate(groups)
-            if (distance := _distance(stroke, group, typical)) is not None
-        ]
-        if near:
-            groups[min(near)[1]].append(stroke)
-        else:
-            groups.append([stroke])
-    return groups
+def _join(strokes: list[Stroke], typical: float) -> list[Digit]:
+    """Put together the strokes of each digit: a 5 and its bar, an open 4, what a printed line broke into pieces.
+
+    The nearest go together first, and what they make is compared again.
+    """
+    groups: dict[int, Digit] = {i: Digit((stroke,)) for i, stroke in enumerate(strokes)}
+    boxes = np.array([stroke.box for stroke in strokes], dtype=float).reshape(-1, 4)
+    near: list[tuple[float, int, int]] = []
+
+    def compare(one: int, others: Iterable[int]) -> None:
+        reach = BAR_GAP * max(typical, *(boxes[one, 2:] - boxes[one, :2]))
+        gaps = np.maximum(boxes[one, :2] - boxes[:, 2:], boxes[:, :2] - boxes[one, 2:]).max(axis=1)
+        for other in others:
+            if gaps[other] <= reach and (distance := _distance(groups[one], groups[other], typical)) is not None:
+                heapq.heappush(near, (distance, one, other))
+
+    for one in groups:
+        compare(one, range(one))
+    while near:
+        _, one, other = heapq.heappop(near)
+        if one in groups and other in groups:
+            joined, rest = Digit(groups.pop(one).strokes + groups.pop(other).strokes), list(groups)
+            groups[len(boxes)] = joined
+            boxes = np.append(boxes, [joined.box], axis=0)
+            compare(len(boxes) - 1, rest)
+    return list(groups.values())
 
 
-def _distance(stroke: Stroke, group: list[Stroke], typical: float) -> float | None:
-    """How far a stroke is from a digit it may belong to, ``None`` when it does not."""
-    digit = Digit(tuple(group))
-    left, top, right, bottom = digit.box
-    gap_x = max(stroke.box[0] - right, left - stroke.box[2])
-    gap_y = max(stroke.box[1] - bottom, top - stroke.box[3])
-    size = max(digit.width, digit.height)
-    if max(gap_x, gap_y) > BAR_GAP * max(size, typical):
+def _distance(one: Digit, other: Digit, typical: float) -> float | None:
+    """How far apart two parts of a digit are, ``None`` when they belong to different digits."""
+    large, small = sorted((one, other), key=lambda part: -part.size)
+    left, top, right, bottom = Digit(large.strokes + small.strokes).box
+    across, down = right - left, bottom - top
+    gap_x, gap_y = across - large.width - small.width, down - large.height - small.height  # below 0 they overlap
+    gap, size = max(gap_x, gap_y), max(large.size, typical)
+    over = -gap_x / min(large.width, small.width)  # how much of the narrower lies over or under the other
+    beside = -gap_y / min(large.height, small.height)
+    partial = small.height < FRAGMENT * large.height
+    inside = max(0, -gap_x) * max(0, -gap_y) / (small.width * small.height)
+    if {stroke.blot for stroke in one.strokes} & {stroke.blot for stroke in other.strokes} and (partial or over > 0.5):
+        return -1 - inside
+    if inside > (0.3 if partial else 0.6):
+        return -inside
+    if across > WIDEST * size or down > HIGHEST * size:
         return None
-    contained = max(0, -gap_x) * max(0, -gap_y) / (stroke.width * stroke.height)
-    stacked = -gap_x / min(stroke.width, digit.width)  # how much of the narrower lies over or under the other
-    if any(stroke.blot == other.blot for other in group) and (stroke.height < FRAGMENT * digit.height or stacked > 0.5):
-        return -1 - contained
-    together = max(bottom, stroke.box[3]) - min(top, stroke.box[1])
-    if stacked > 0.5 and together < HALVES * typical:
-        return -contained
-    across = max(right, stroke.box[2]) - min(left, stroke.box[0])
-    pieces = max(size, stroke.size) < FRAGMENT * typical and max(gap_x, gap_y) < 2 * SIDE_GAP * typical
-    if pieces and max(across, together) < WHOLE * typical:
-        return max(0.0, gap_x, gap_y) / size
-    whole = max(across, together) < HALVES * typical
-    if whole and max(gap_x, gap_y) <= 1 and (stroke.size < CUT_OFF * typical or across < typical / 2):
-        return -contained  # a piece that a printed line cut off, the other outline of a hollow 1
-    if contained > (0.6 if stroke.height > FRAGMENT * digit.height else 0.3):
-        return -contained
-    if stroke.height > FRAGMENT * digit.height:
-        return None
-    flat = stroke.height < 0.5 * size and gap_y < 0.85 * BAR_GAP * size and stroke.width > stroke.height
-    if stacked > 0.4 and flat and together < max(digit.height, 0.8 * size) * (1 + BAR_GAP + stroke.height / size):
-        return max(0.0, gap_y / size)
-    if gap_x <= SIDE_GAP * size and -gap_y > 0.5 * stroke.height:
-        return max(0.0, gap_x / size)
+    if over > 0.4 and gap_y < BAR_GAP * size:  # a bar, or halves one over the other
+        return gap / size
+    if beside > 0.5 and partial and gap_x < SIDE_GAP * size:  # an open 4
+        return gap / size
+    pieces = large.size < FRAGMENT * typical
+    if pieces and gap_x < 2 * SIDE_GAP * typical and gap_y < BAR_GAP * typical:
+        return gap / size
+    if gap <= 1 and (small.size < CUT_OFF * typical or across < typical / 2):
+        return gap / size  # a piece that a printed line cut off, the other outline of a hollow 1
     return None
 
 
@@ -387,7 +387,7 @@ def _ink_of(sheet: Sheet, digit: Digit) -> np.ndarray:
     contrast = 1 - crop / paper
     # what counts as full ink goes with the pen's pressure, from place to place
     strokes = np.where(own, ink.contrast[window], 0)
-    reach = max(3, round(0.15 * max(digit.width, digit.height)) | 1)
+    reach = max(3, round(0.15 * digit.size) | 1)
     pressed = cv2.blur(
         cv2.dilate(strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))), (reach, reach)
     )

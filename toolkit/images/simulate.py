@@ -8,6 +8,7 @@ darker than its paper, corners of phone photos lose up to 40 % of the light.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -377,8 +378,14 @@ def _distance(mask: np.ndarray) -> np.ndarray:
 
 
 def _spine(ink: np.ndarray) -> np.ndarray:
-    """Thin strokes to one pixel: Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", 1984."""
-    mask = ink.astype(np.uint8)
+    """Strokes one pixel wide, bool like ``ink``."""
+    return np.frombuffer(_thinned(ink.tobytes(), ink.shape), bool).reshape(ink.shape)
+
+
+@lru_cache(maxsize=2000)  # a writer's digits are thinned once, however many photos are taken of them
+def _thinned(ink: bytes, shape: tuple[int, ...]) -> bytes:
+    """Zhang and Suen, "A fast parallel algorithm for thinning digital patterns", 1984."""
+    mask = np.frombuffer(ink, np.uint8).reshape(shape).copy()
     left = True
     while left:
         left = False
@@ -387,7 +394,7 @@ def _spine(ink: np.ndarray) -> np.ndarray:
             remove = mask & removable[neighbours]
             mask ^= remove
             left = left or bool(remove.any())
-    return mask > 0
+    return mask.tobytes()
 
 
 def _removable_patterns() -> tuple[np.ndarray, np.ndarray]:

@@ -200,8 +200,9 @@ def flatten(photo: np.ndarray, page: Page) -> np.ndarray:
 def box_of(row: int, column: int) -> tuple[int, int, int, int]:
     """One box in the flattened page: left, top, right, bottom in pixels; row 0 holds the zeros."""
     left, top = OVERSTEP + column * ACROSS, OVERSTEP + row * DOWN
-    edges = (left, top, left + BOX_WIDTH, top + BOX_HEIGHT)
-    return tuple(round(edge * PIXELS_PER_MM) for edge in edges)  # type: ignore[return-value]
+    edges = np.array((left, top, left + BOX_WIDTH, top + BOX_HEIGHT))
+    left, top, right, bottom = np.round(edges * PIXELS_PER_MM).astype(int).tolist()
+    return left, top, right, bottom
 
 
 def rows_in_boxes(sheet: Sheet) -> list[list[Digit]]:
@@ -217,11 +218,8 @@ def rows_in_boxes(sheet: Sheet) -> list[list[Digit]]:
         nearest = int(np.abs(middles - middle).max(axis=2).argmin())
         written.setdefault(divmod(nearest, COLUMNS), []).append(stroke)
     digits = {place: Digit(tuple(strokes)) for place, strokes in sorted(written.items())}
-    smallest = SMALL * float(np.median([max(digit.width, digit.height) for digit in digits.values()])) if digits else 0
-    return [
-        [digit for (at, _), digit in digits.items() if at == row and max(digit.width, digit.height) > smallest]
-        for row in range(ROWS)
-    ]
+    smallest = SMALL * float(np.median([digit.size for digit in digits.values()])) if digits else 0
+    return [[digit for (at, _), digit in digits.items() if at == row and digit.size > smallest] for row in range(ROWS)]
 
 
 def box_on_page(paper: str, row: int, column: int) -> Rectangle:
