@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from toolkit.cli import main
 from toolkit.data import mnist
@@ -17,6 +18,9 @@ from toolkit.images.simulate import Camera, SimulatedSheet, save_photo, simulate
 from toolkit.models import build_model
 from toolkit.models.bundle import ModelCard, save_model
 from toolkit.training.seeds import seed_everything
+
+
+torch.set_num_threads(1)  # tests run side by side, a process on each core
 
 
 @pytest.fixture(autouse=True)

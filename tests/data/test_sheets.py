@@ -208,6 +208,14 @@ def test_a_template_needs_no_options(corners, tmp_path, judge):
     assert (reading.probabilities.argmax(axis=1) == labels_of(reading)).mean() > 0.85
 
 
+def test_a_template_printed_in_grey(tmp_path, judge):
+    photo = tmp_path / "page.png"
+    Image.fromarray(filled_template()).convert("L").save(photo)
+    reading = read_photo(photo, None, judge)
+    assert reading.counts == (12,) * 10
+    assert (reading.probabilities.argmax(axis=1) == labels_of(reading)).mean() > 0.85
+
+
 def test_an_empty_box_of_a_template_is_reported(tmp_path, judge):
     photo = tmp_path / "page.png"
     Image.fromarray(filled_template(missing=(3, 7))).save(photo)
