@@ -19,7 +19,6 @@ from toolkit.models import build_model
 from toolkit.models.bundle import ModelCard, save_model
 from toolkit.training.seeds import seed_everything
 
-
 torch.set_num_threads(1)  # tests run side by side, a process on each core
 
 
