@@ -71,6 +71,7 @@ def fit_one_cycle(
     lr: Sequence[float],
     keep_best: bool = False,
     patience: int | None = None,
+    show_progress: bool = True,
 ) -> list[Epoch]:
     """Train with Smith's one-cycle schedule ("Super-convergence", 2018); returns one row per epoch.
 
@@ -86,7 +87,7 @@ def fit_one_cycle(
     if patience is not None and patience < 1:
         raise ToolkitError(f"Cannot wait {patience} epochs for a lower loss. Choose a patience of 1 or more.")
     history = History()
-    progress = ProgressBar(history)
+    progress = ProgressBar(history, show_progress)
     guard = StopAtNonFiniteLoss()
     watchers: list[Callback] = [guard, history, progress]
     if keep_best:
@@ -205,16 +206,16 @@ class StopAtNonFiniteLoss(Callback):
 
 
 class ProgressBar(Callback):
-    """A bar on a terminal, nothing in a pipe."""
+    """A bar on a terminal, nothing in a pipe, nor where it is not to be ``shown``."""
 
     order = 70
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, shown: bool = True) -> None:
         super().__init__()
         self.history = history
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(elapsed_when_finished=True)
         console = Console(stderr=True)
-        self.bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self.bar = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
 
     def before_fit(self) -> None:
         self.task = self.bar.add_task("training", total=self.n_epoch * len(self.dls.train))
