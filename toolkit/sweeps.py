@@ -5,12 +5,13 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.progress import Progress
 
@@ -41,15 +42,16 @@ def run_jobs(
     return [json.loads((place / RESULT).read_text()) for place in places]
 
 
-def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Any:
+def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator[None]:
     if processes == 1 or len(missing) < 2:
         for place, job in missing.items():
-            yield _do(work, job, place)
+            _do(work, job, place)
+            yield
         return
     workers = min(processes, len(missing))
     # forked workers would inherit torch's threads in an undefined state
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_ctrl_c) as pool:
         futures = [pool.submit(_do, work, job, place) for place, job in missing.items()]
         try:
             for future in as_completed(futures):
@@ -59,9 +61,22 @@ def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Any:
             raise
 
 
-def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
-    torch.set_num_threads(1)
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """New processes compute with one thread: two of them on two cores would otherwise start four."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def _leave_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is the first process's to answer
 
 
 def _do(work: Work, job: Job, place: Path) -> None:
@@ -71,6 +86,6 @@ def _do(work: Work, job: Job, place: Path) -> None:
 
 
 def _name(work: Work, job: Job) -> str:
-    versions = [toolkit.__version__, torch.__version__]
+    versions = [toolkit.__version__, version("torch")]
     said = json.dumps([work.__name__, job, versions], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()[:20]

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from toolkit.reporting.plots import BLUE, ORANGE
+
 COLOURS = ("#7F7F7F", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2")  # Okabe and Ito's, after grey
 
 
@@ -43,4 +45,31 @@ def plot_comparison(by_way: Mapping[str, Sequence[Mapping[str, Any]]], n: int) -
     for axes in (losses, accuracies, moves):
         axes.grid(alpha=0.3)
     figure.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncols=len(by_way), frameon=False)
+    return figure
+
+
+def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
+    """Each factor's effect: held-out loss with its 95 % interval for every value tried, the others as usual.
+
+    ``rows`` are those of ``trials.csv``; the first with the lowest loss of the usual ones is where the search began.
+    """
+    usual = min((row for row in rows if row["new"] == "usual"), key=lambda row: row["loss"])
+    factors = list(dict.fromkeys(row["new"] for row in rows if row["new"] not in ("usual", "together")))
+    figure = Figure(figsize=(2.6 * len(factors) + 0.6, 3), layout="constrained")
+    for axes, factor in zip(np.atleast_1d(figure.subplots(1, len(factors), sharey=True)), factors, strict=True):
+        tried = sorted([usual, *(row for row in rows if row["new"] == factor)], key=lambda row: row[factor])
+        for place, row in enumerate(tried):
+            colour = BLUE if row is usual else ORANGE
+            if row["loss"] is None:
+                axes.text(place, usual["loss"], "diverged", rotation=90, ha="center", color=colour)
+                continue
+            low, high = row["loss"] - row["loss_95_from"], row["loss_95_to"] - row["loss"]
+            axes.errorbar(place, row["loss"], [[low], [high]], fmt="o", color=colour, capsize=3)
+        axes.axhline(usual["loss"], color=BLUE, linestyle=":", linewidth=1)
+        axes.set_xticks(range(len(tried)), [f"{row[factor]:g}" for row in tried])
+        axes.set_xlim(-0.5, len(tried) - 0.5)
+        axes.set_xlabel(factor.replace("_", " "))
+        axes.grid(alpha=0.3)
+    figure.axes[0].set_ylabel("held-out loss (nats)")
+    figure.suptitle(f"{title} (blue: usual values; bars: 95 %)", fontsize=10)
     return figure

@@ -20,6 +20,10 @@ from torch import nn
 from toolkit.errors import ToolkitError
 
 
+class LossNotFiniteError(ToolkitError):
+    """Training diverged: a sweep over rates may go on with the next."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One row of a history. Losses and accuracies are means over images; training's are taken on the way."""
@@ -77,7 +81,7 @@ def fit_one_cycle(
 
     ``lr`` holds the peak rate of each parameter group, from input to output. ``keep_best`` leaves the model as it
     was after the epoch with the lowest validation loss; ``patience`` stops after so many epochs without a
-    lower one. Raises ``ToolkitError`` when the loss is no longer finite, or when an argument makes no sense.
+    lower one. Raises ``LossNotFiniteError`` when training diverges, ``ToolkitError`` when an argument makes no sense.
     """
     if epochs < 1:
         raise ToolkitError(f"Cannot train for {epochs} epochs. Choose 1 or more.")
@@ -97,7 +101,7 @@ def fit_one_cycle(
     with learner.no_logging(), progress.bar:  # the bar gives the terminal back however training ends
         learner.fit_one_cycle(epochs, list(lr), cbs=watchers)
     if guard.complaint:
-        raise ToolkitError(guard.complaint)
+        raise LossNotFiniteError(guard.complaint)
     return history.epochs
 
 
