@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.comparing import VARIANTS, summarise, train_and_measure
+from toolkit.comparing import VARIANTS, train_and_measure
 from toolkit.data.example_digits import WRITERS, writer_digits
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.splits import draw_per_digit
@@ -85,11 +85,11 @@ def main() -> None:
         accuracies[name] = np.array([[np.mean(fit["right"]) for fit in row] for row in table]).mean(axis=1)
         first_draw[name] = np.concatenate([row[0]["right"] for row in table]).astype(bool)
         low, high = bootstrap_interval(accuracies[name])
-        summary = summarise(own.tolist())
-        moved = ", ".join(f"{100 * share:.0f}" for share in summary["moved"].values())
+        loss = np.mean([fit["loss"] for fit in own])
+        moved = ", ".join(f"{100 * np.mean([fit['moved'][layer] for fit in own]):.0f}" for layer in own[0]["moved"])
         print(
             f"| {name} | {percent(accuracies[name].mean())} | {percent(low)} to {percent(high)} "
-            f"| {percent(accuracies[name].min())} | {summary['loss']:.4f} | {moved} % |"
+            f"| {percent(accuracies[name].min())} | {loss:.4f} | {moved} % |"
         )
     print()
     for first, second in combinations(VARIANTS, 2):

@@ -34,6 +34,7 @@ def run(
             raise ToolkitError(f"{seeds} seed shows no spread. Compare 2 or more.")
         sets = load_digits(digits)
         card = load_model(model)[1]
+        run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
         jobs = comparison_jobs(model, seeds, digits)
         print(f"{len(jobs)} trainings of {card.name}: {len(sets.training)} digits, {len(sets.validation)} to validate")
         results = run_jobs(train_and_keep, jobs, runs_folder() / run.recipe / "trainings", "trainings", processes)
@@ -51,10 +52,8 @@ def run(
         record = {
             "n": len(sets.validation),
             "seeds": seeds,
-            "weights": card.weights_sha256,
-            "digits": sets.sha256(),
             "ways": summaries,
-            "pairs": [{**vars(pair), "test": vars(pair.test), "said": str(pair)} for pair in pairs],
+            "pairs": [pair.as_record() for pair in pairs],
             "trainings": [result["place"] for result in results],
         }
         run.write_json("comparison.json", record)

@@ -35,6 +35,7 @@ def run(
         if not 2 <= folds <= 10 or repeats < 1:
             raise ToolkitError(f"{folds} folds, {repeats} repeats: choose 2 to 10 folds and 1 or more repeats.")
         sets, weights = load_digits(digits).sha256(), load_model(model)[1].weights_sha256
+        run.facts.update(sets_sha256=sets, model_sha256=weights)
 
         def attempt(candidates: Sequence[Candidate]) -> list[Trial]:
             jobs = [trial_jobs(model, settings, folds, repeats, digits, sets, weights) for _, settings in candidates]

@@ -63,7 +63,7 @@ def test_a_value_replaces_the_usual_one_only_beyond_chance():
     chosen, reasons = choose(trial(usual, noise=0.1), others)
     assert {factor for factor in FACTORS if chosen.value(factor) != usual.value(factor)} == {"epochs"}
     assert [reason.split()[:2] for reason in reasons][:2] == [["lr", "stays"], ["epochs", "becomes"]]
-    assert reasons[0].endswith("which is not more than chance.")
+    assert reasons[0].endswith("not lower beyond chance.")
 
 
 def test_where_all_others_diverge_the_usual_value_stays():

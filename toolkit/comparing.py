@@ -113,6 +113,30 @@ def load_trained(place: Path) -> tuple[nn.Module, Job]:
     return network, job
 
 
+def right_by_way(trained: Sequence[tuple[nn.Module, Job]], digits: LabelledImages) -> dict[str, np.ndarray]:
+    """For each way the right answers to ``digits``, 0 or 1 of shape (seeds, images)."""
+    right: dict[str, list[np.ndarray]] = {}
+    for network, job in trained:
+        read = predict_logits(network, digits.images).argmax(1).numpy()
+        right.setdefault(job["way"], []).append((read == digits.labels).astype(int))
+    return {way: np.array(answers) for way, answers in right.items()}
+
+
+def summarise_test(right: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Accuracy of each way over its seeds (mean, spread, worst), and its pairs."""
+    return {
+        "ways": {way: accuracy_over_seeds(answers) for way, answers in right.items()},
+        "pairs": [pair.as_record() for pair in compare_pairs(right)],
+    }
+
+
+def accuracy_over_seeds(right: np.ndarray) -> dict[str, float]:
+    """Mean, standard deviation and minimum over seeds of right answers, shape (seeds, images)."""
+    accuracies = right.mean(axis=1)
+    spread = float(accuracies.std(ddof=1)) if len(accuracies) > 1 else 0.0
+    return {"mean": float(accuracies.mean()), "spread": spread, "worst": float(accuracies.min())}
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two ways to fine-tune on the same images and seeds; positive means that ``second`` is better.
@@ -128,6 +152,10 @@ class Pair:
     interval: tuple[float, float]
     test: PairedTest
     images: int | None
+
+    def as_record(self) -> dict[str, Any]:
+        """What ``comparison.json`` keeps."""
+        return {**vars(self), "test": vars(self.test), "said": str(self)}
 
     def __str__(self) -> str:
         low, high = (100 * end for end in self.interval)
@@ -167,13 +195,10 @@ def summarise(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     ``results`` come from ``train_and_measure``. ``curve_spread`` is the standard deviation of the loss over seeds,
     averaged over the second half of the epochs: how much it matters when one stops.
     """
-    accuracies = right_answers(results).mean(axis=1)
     curves = np.array([result["losses"] for result in results])
     trained = curves.shape[1] > 0
     return {
-        "mean": float(accuracies.mean()),
-        "spread": float(accuracies.std(ddof=1)) if len(results) > 1 else 0.0,
-        "worst": float(accuracies.min()),
+        **accuracy_over_seeds(right_answers(results)),
         "loss": float(np.mean([result["loss"] for result in results])),
         "epochs_to_best": float(np.median(curves.argmin(axis=1) + 1)) if trained else None,
         "curve_spread": float(curves[:, curves.shape[1] // 2 :].std(axis=0).mean()) if trained else None,

@@ -64,6 +64,7 @@ def finetune(
         lr = found.suggestion if lr is None else lr
         print(f"Learning rate: {lr:.2e}, {reason}")
         run.options.update(lr=lr)
+        run.facts.update(sets_sha256=sets.sha256(), model_sha256=start.weights_sha256)
         run.facts.update(lr_reason=reason, learning=freezing.names("learning"), frozen=freezing.names("frozen"))
         run.write_json("lr_find.json", found.as_record())
         save_figure(plot_learning_rates(found, lr, f"{run.recipe}: learning rates"), run.folder / "lr_find.png")

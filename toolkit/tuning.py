@@ -185,13 +185,13 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
         low, high = bootstrap_interval(gain)
         facts = (
             f"the best of the others, {new}, has a held-out loss of {best.loss:.3f} against {usual.loss:.3f} "
-            f"(lower by {gain.mean():.3f}, 95 % {low:.3f} to {high:.3f})"
+            f"(difference {-gain.mean():+.3f}, 95 % {-high:+.3f} to {-low:+.3f})"
         )
         if low > 0:
             chosen = chosen.change(factor, best.settings.value(factor))
             reasons.append(f"{name} becomes {new} instead of {old}: {facts}.")
         else:
-            reasons.append(f"{name} stays {old}: {facts}, which is not more than chance.")
+            reasons.append(f"{name} stays {old}: {facts}, not lower beyond chance.")
     return chosen, reasons
 
 
@@ -248,5 +248,5 @@ def _compare(first: Trial, second: Trial) -> str:
     low, high = bootstrap_interval(gain)
     return (
         f"held-out loss {first.loss:.3f} against {second.loss:.3f} for {_count(second)} with the usual values "
-        f"(lower by {gain.mean():.3f}, 95 % {low:.3f} to {high:.3f})"
+        f"(difference {-gain.mean():+.3f}, 95 % {-high:+.3f} to {-low:+.3f})"
     )

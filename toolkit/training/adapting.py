@@ -35,7 +35,7 @@ class Adaptation:
 
 # rates at which benchmarks/writers.py found 80 digits best learned (docs/results.md), by the number of layers
 ADAPTATIONS: dict[int | None, Adaptation] = {
-    1: Adaptation(layers=1, lr=5e-2),
+    1: Adaptation(layers=1, lr=2e-2),
     2: Adaptation(layers=2, lr=1e-2),
     None: Adaptation(layers=None, lr=3e-3),
 }
