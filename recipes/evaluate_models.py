@@ -16,9 +16,9 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, score
 from toolkit.evaluation.sealed_test import open_test_set, openings
 from toolkit.models.bundle import load_model
-from toolkit.paths import ROOT
+from toolkit.paths import ROOT, sha256_of
 from toolkit.reporting.excel import Result, comparison_table, fill_template, match_template, trials_table, write_results
-from toolkit.runs import find_run, latest_run, read_json, start_run
+from toolkit.runs import find_run, latest_run, read_json, short_name, start_run
 from toolkit.training.devices import choose_device
 
 
@@ -72,7 +72,7 @@ def run(
             ("n_layers_own", more_layers, "own Test Set", own_test),
         ):
             network, card = models[name]
-            results.append(Result(key, str(name), data, score(network.to(place), test), card))
+            results.append(Result(key, short_name(name), data, score(network.to(place), test), card))
             print(f"{card.name} on {data}: {results[-1].scores}")
 
         tables = {}
@@ -91,8 +91,8 @@ def run(
             fill_template(template, out, results)
         else:
             write_results(out, results, tables)
-        run.options.update(
-            last_layer=last_layer, more_layers=more_layers, comparison=comparison, tuning=tuning, out=out
-        )
+        run.options.update(last_layer=last_layer, more_layers=more_layers, comparison=comparison, tuning=tuning)
+        run.options.update(out=out)
+        run.facts.update(test_sha256=own_test.sha256(), workbook_sha256=sha256_of(out))
         print(f"Written: {out}\nOpenings of Test Set so far: {len(openings())}\nRun: {run.folder}")
     return {result.key: result.scores for result in results}

@@ -45,17 +45,12 @@ def run(
             return [make_trial(settings, new, own) for (new, settings), own in zip(candidates, grouped, strict=True)]
 
         searches = {"last layer": search([1], attempt), "more layers": search([2, None], attempt)}
+        record = {name: found.as_record() for name, found in searches.items()}
         for name, found in searches.items():
             print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")
-            save_figure(
-                plot_trials([trial.as_row() for trial in found.trials], name),
-                run.folder / f"{name.replace(' ', '_')}.png",
-            )
-        rows = [{"search": name, **trial.as_row()} for name, found in searches.items() for trial in found.trials]
-        run.write_csv("trials.csv", rows)
-        record = {name: found.as_record() for name, found in searches.items()}
-        run.write_json(
-            "tuning.json", {"weights": weights, "digits": sets, "folds": folds, "repeats": repeats, **record}
-        )
+            figure = plot_trials(record[name]["trials"], name)
+            save_figure(figure, run.folder / f"{name.replace(' ', '_')}.png")
+        run.write_csv("trials.csv", [{"search": name, **row} for name in record for row in record[name]["trials"]])
+        run.write_json("tuning.json", record)
         print(f"\nRun: {run.folder}")
-    return {name: found.as_record() for name, found in searches.items()}
+    return record

@@ -62,7 +62,7 @@ def test_a_value_replaces_the_usual_one_only_beyond_chance():
     ]
     chosen, reasons = choose(trial(usual, noise=0.1), others)
     assert {factor for factor in FACTORS if chosen.value(factor) != usual.value(factor)} == {"epochs"}
-    assert [reason.split()[:2] for reason in reasons][:2] == [["lr", "stays"], ["epochs", "becomes"]]
+    assert [reason.split()[:2] for reason in reasons][:2] == [["learning", "rate"], ["epochs", "becomes"]]
     assert reasons[0].endswith("not lower beyond chance.")
 
 

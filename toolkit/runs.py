@@ -116,6 +116,12 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
         raise ToolkitError(f"{folder} is not a run's folder: {error}. Name one under {runs_folder()}.") from error
 
 
+def short_name(place: str | Path) -> str:
+    """A model's name, or its run as recipe and time: what may be handed in does not tell where the runs lay."""
+    folder = runs_folder()
+    return str(Path(place).relative_to(folder)) if Path(place).is_relative_to(folder) else str(place)
+
+
 def versions() -> dict[str, str]:
     """The versions that a result may depend on."""
     return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}

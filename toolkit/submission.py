@@ -60,10 +60,10 @@ def find_submission(evaluation: Path) -> Submission:
             )
         folders[name] = Path(record["options"][name])
         own = read_record(folders[name])
-        for fact, what in (("sets_sha256", "digits"), ("model_sha256", "model")):
+        for fact, what in (("sets_sha256", "other digits"), ("model_sha256", "another model")):
             if own.get(fact) != record.get(fact):
                 raise ToolkitError(
-                    f"{folders[name]} was made with another {what} than {evaluation}. Run {own['recipe']} again, "
+                    f"{folders[name]} was made with {what} than {evaluation}. Run {own['recipe']} again, "
                     "then evaluate_models."
                 )
     return Submission(evaluation, **folders)
@@ -106,7 +106,7 @@ def report_pictures(submission: Submission, place: Path, photo: Path | None, dig
     """The report's figures; those made for it are written into ``place``. ``photo`` is the sheet's, if shown."""
     training = load_digits(digits).training
     sheet = save_figure(plot_contact_sheet(training, "Training Set", columns=8), place / "training_set.png")
-    pictures = [Picture(sheet, "Training Set: the digits that were trained on.", 55)]
+    pictures = [Picture(sheet, "Training Set: the digits that were trained on.", 45)]
     if photo:
         pictures.append(Picture(_shrink(photo, place / "sheet.png"), "The sheet from which the digits were cut.", 55))
     tuned, compared = submission.tuning, submission.comparison
@@ -114,10 +114,10 @@ def report_pictures(submission: Submission, place: Path, photo: Path | None, dig
         *pictures,
         Picture(tuned / "last_layer.png", "Tuning the last layer: each factor alone."),
         Picture(tuned / "more_layers.png", "Tuning more layers: each factor alone."),
-        Picture(submission.last_layer / "curves.png", "The last layer fine-tuned, as submitted.", 85),
-        Picture(submission.more_layers / "curves.png", "More layers fine-tuned, as submitted.", 85),
+        Picture(submission.last_layer / "curves.png", "The last layer fine-tuned, as submitted.", 70),
+        Picture(submission.more_layers / "curves.png", "More layers fine-tuned, as submitted.", 70),
         Picture(compared / "comparison.png", "Ways to fine-tune, over seeds, on Validation Set."),
-        Picture(submission.more_layers / "confusion.png", "More layers fine-tuned: Validation Set.", 45),
+        Picture(submission.more_layers / "confusion.png", "More layers fine-tuned: Validation Set.", 38),
     ]
 
 

@@ -20,7 +20,7 @@ from toolkit.evaluation.scores import predict_logits
 from toolkit.evaluation.statistics import bootstrap_interval
 from toolkit.models.bundle import load_model
 from toolkit.sweeps import Job
-from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt
+from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, adapt
 from toolkit.training.fit import LossNotFiniteError
 
 FACTORS: dict[str, tuple[Any, ...]] = {
@@ -99,7 +99,9 @@ class Trial:
         }
 
     def __str__(self) -> str:
-        options = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in self.settings.options().items())
+        options = ", ".join(
+            f"{FACTOR_NAMES.get(name, name)} {value:g}" for name, value in self.settings.options().items()
+        )
         if self.diverged:
             return f"{_count(self)}, {options}: diverged"
         low, high = self.interval
@@ -177,7 +179,7 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
         trials = [trial for trial in others if trial.factor == factor]
         best = min(trials, key=lambda trial: trial.loss)
         old, new = (format(trial.settings.value(factor), "g") for trial in (usual, best))
-        name = factor.replace("_", " ")
+        name = FACTOR_NAMES.get(factor, factor)
         if best.diverged:
             reasons.append(f"{name} stays {old}: training diverged with every other value.")
             continue

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from toolkit.reporting.plots import BLUE, ORANGE
+from toolkit.training.adapting import FACTOR_NAMES
 
 COLOURS = ("#7F7F7F", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2")  # Okabe and Ito's, after grey
 
@@ -55,7 +56,7 @@ def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """
     usual = min((row for row in rows if row["new"] == "usual"), key=lambda row: row["loss"])
     factors = list(dict.fromkeys(row["new"] for row in rows if row["new"] not in ("usual", "together")))
-    figure = Figure(figsize=(2.6 * len(factors) + 0.6, 3), layout="constrained")
+    figure = Figure(figsize=(2.4 * len(factors) + 0.6, 3), layout="constrained")
     for axes, factor in zip(np.atleast_1d(figure.subplots(1, len(factors), sharey=True)), factors, strict=True):
         tried = sorted([usual, *(row for row in rows if row["new"] == factor)], key=lambda row: row[factor])
         for place, row in enumerate(tried):
@@ -66,10 +67,11 @@ def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
             low, high = row["loss"] - row["loss_95_from"], row["loss_95_to"] - row["loss"]
             axes.errorbar(place, row["loss"], [[low], [high]], fmt="o", color=colour, capsize=3)
         axes.axhline(usual["loss"], color=BLUE, linestyle=":", linewidth=1)
-        axes.set_xticks(range(len(tried)), [f"{row[factor]:g}" for row in tried])
+        axes.set_xticks(range(len(tried)), [f"{row[factor]:g}" for row in tried], fontsize=8)
         axes.set_xlim(-0.5, len(tried) - 0.5)
-        axes.set_xlabel(factor.replace("_", " "))
+        axes.set_xlabel(FACTOR_NAMES.get(factor, factor))
         axes.grid(alpha=0.3)
+    figure.axes[0].set_yscale("log", nonpositive="clip")
     figure.axes[0].set_ylabel("held-out loss (nats)")
     figure.suptitle(f"{title} (blue: usual values; bars: 95 %)", fontsize=10)
     return figure

@@ -218,7 +218,8 @@ def _table(sheet: Worksheet, header: Sequence[str], rows: Sequence[Sequence[Any]
 
 
 def _said(options: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+    """Options in words, without the folder of the digits: the workbook is handed in."""
+    return ", ".join(f"{name}={value}" for name, value in options.items() if value is not None and name != "digits")
 
 
 def _save(workbook: Workbook, path: Path) -> None:

@@ -14,8 +14,10 @@ from markdown_it import MarkdownIt
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write
+from toolkit.training.adapting import FACTOR_NAMES
 
 LAYOUT = Path(__file__).with_name("report.typ")
+CALLED = {"last layer": "the last layer", "more layers": "more layers"}  # the searches in tuning.json
 MOST_PAGES = 2  # of text; the figures come after
 ALMOST = 0.005  # nats: a smaller rise of the loss is not called overfitting
 
@@ -151,8 +153,7 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
     if others and own > max(others.values()):
         why = f"We took it because it reads more of MNIST's test images than the other published models ({listed})."
     elif others:
-        why = f"It does not read the most of MNIST's test images among the published models ({listed}): it was "
-        "chosen by hand."
+        why = f"It is not the best of the published models on MNIST's test images ({listed}): it was chosen by hand."
     else:
         why = "It is the only published model."
     return {
@@ -160,8 +161,7 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
         "paragraphs": [
             f"{evidence.model} has {evidence.parameters:,} parameters and was trained on MNIST for "
             f"{evidence.options.get('epochs', 'an unknown number of')} epochs. It reads {_score(on_mnist)} of "
-            "MNIST's test "
-            f"images. {why} On our Validation Set it reads {_score(on_own)} before any fine-tuning."
+            f"MNIST's test images. {why} On our Validation Set it reads {_score(on_own)} before any fine-tuning."
         ],
     }
 
@@ -180,17 +180,19 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
         loss = f"a held-out loss of {found['loss']:.3f} and {percent(found['accuracy'])} of {n} right"
         changed = [reason for reason in found["reasons"] if " becomes " in reason or "together" in reason]
         kept = [reason.split(" stays ")[0] for reason in found["reasons"] if " stays " in reason]
-        said = f"For {name}, {len(found['trials'])} trials; the values used have {loss}. "
+        said = f"For {CALLED[name]}, {len(found['trials'])} trials; the values used have {loss}. "
         said += " ".join(reason[0].upper() + reason[1:] for reason in changed)
         if kept:
             said += f" Kept as usual, because no other value was better beyond chance: {', '.join(kept)}."
         paragraphs.append(said)
     for tuned in (evidence.last, evidence.more):
         options = tuned.record["options"]
+        chosen = [found["options"]["lr"] for found in searches.values()]
+        reason = "from the search" if options["lr"] in chosen else tuned.record["lr_reason"]
         dropout = "as pre-trained" if options["dropout"] is None else f"{options['dropout']:g}"
         paragraphs.append(
             f"{tuned.name[0].upper() + tuned.name[1:]}, as submitted: learning rate {options['lr']:.2g} "
-            f"({tuned.record['lr_reason']}), {options['epochs']} epochs, batches of {options['batch_size']}, "
+            f"({reason}), {options['epochs']} epochs, batches of {options['batch_size']}, "
             "augmentation "
             f"{options['augment']:g}, dropout {dropout}; "
             f"the epoch with the lowest validation loss, {tuned.record['best_epoch']}, was kept. Learning: "
@@ -204,11 +206,11 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
     for name, found in evidence.tuning.items():
         diverged = [trial for trial in found["trials"] if trial["diverged"]]
         if diverged:
-            said.append(f"For {name}, training diverged with {' and '.join(map(_what_was_new, diverged))}.")
+            said.append(f"For {CALLED[name]}, training diverged with {' and '.join(map(_what_was_new, diverged))}.")
         measured = [trial for trial in found["trials"] if trial["loss"] is not None]
         worst = max(measured, key=lambda trial: trial["loss"])
         said.append(
-            f"The worst trial for {name} that ended was the one with {_what_was_new(worst)}: held-out loss "
+            f"The worst trial for {CALLED[name]} that ended was the one with {_what_was_new(worst)}: held-out loss "
             f"{worst['loss']:.3f}, "
             f"{percent(worst['accuracy'])} right, against {found['loss']:.3f} and {percent(found['accuracy'])} for "
             "what we use."
@@ -235,7 +237,7 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
 def _what_was_new(trial: Mapping[str, Any]) -> str:
     if trial["new"] in ("usual", "together"):
         return "the usual values" if trial["new"] == "usual" else "the chosen values together"
-    return f"{trial['new'].replace('_', ' ')} {trial[trial['new']]:g}"
+    return f"{FACTOR_NAMES.get(trial['new'], trial['new'])} {trial[trial['new']]:g}"
 
 
 def _accuracies(evidence: Evidence) -> dict[str, Any]:

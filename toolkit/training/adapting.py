@@ -33,6 +33,8 @@ class Adaptation:
     head_lr: float = 0.0
 
 
+FACTOR_NAMES = {"lr": "learning rate", "batch_size": "batch size", "augment": "augmentation"}  # where words differ
+
 # rates at which benchmarks/writers.py found 80 digits best learned (docs/results.md), by the number of layers
 ADAPTATIONS: dict[int | None, Adaptation] = {
     1: Adaptation(layers=1, lr=2e-2),
