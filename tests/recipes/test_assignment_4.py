@@ -100,11 +100,10 @@ def test_test_set_is_opened_once_and_a_second_run_trains_nothing(done, place, mo
     assert [entry["recipe"] for entry in openings()] == ["evaluate_models"]
     monkeypatch.setattr(comparing, "adapt", None)
     monkeypatch.setattr(tuning, "adapt", None)
-    before = (done / ZIP).read_bytes()
+    (done / ZIP).unlink()
     assign(place)
     assert len(openings()) == 1
-    assert zipfile.ZipFile(done / ZIP).namelist() == zipfile.ZipFile(place / "out" / ZIP).namelist()
-    assert len(before) == (done / ZIP).stat().st_size
+    assert (done / ZIP).exists()
 
 
 def test_unpacked_elsewhere_the_evaluation_gives_the_same_numbers(done, tmp_path):
@@ -129,7 +128,9 @@ def test_unpacked_elsewhere_the_evaluation_gives_the_same_numbers(done, tmp_path
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=elsewhere / "Code", env=environment, check=True)
     (theirs,) = (tmp_path / "theirs" / "evaluate_models").iterdir()
     ours = read_json(latest_run("evaluate_models"), "scores.json")
-    assert json.loads((theirs / "scores.json").read_text()) == {key: pytest.approx(own) for key, own in ours.items()}
+    for key, record in json.loads((theirs / "scores.json").read_text()).items():
+        assert record["confusion"] == ours[key]["confusion"]
+        assert record["loss"] == pytest.approx(ours[key]["loss"])
 
 
 def test_what_is_missing_is_named_with_the_command_that_makes_it(done, place, tmp_path):
