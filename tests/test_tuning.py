@@ -77,19 +77,19 @@ def test_where_all_others_diverge_the_usual_value_stays():
 
 def test_a_search_starts_from_the_better_number_of_layers_and_tries_what_it_chose_together():
     attempt, tried = attempt_with(
-        lambda s: 1.0 - 0.1 * (s.how.layers is None) - 0.2 * (s.how.epochs == 40) - 0.2 * (s.dropout == 0.5)
+        lambda s: 1.0 - 0.1 * (s.how.layers is None) - 0.2 * (s.how.epochs == 30) - 0.2 * (s.dropout == 0.5)
     )
     found = search([2, None], attempt)
     assert [settings.how.layers for _, settings in tried][:3] == [2, None, None]
     assert tried[-1][0] == "together"
-    assert (found.chosen.settings.how.epochs, found.chosen.settings.dropout) == (40, 0.5)
+    assert (found.chosen.settings.how.epochs, found.chosen.settings.dropout) == (30, 0.5)
     assert found.as_record()["layers"] is None
     assert len(found.trials) == len(tried)
 
 
 def test_good_values_that_do_not_go_together_are_dropped():
     def loss(settings):
-        new = (settings.how.epochs == 40) + (settings.dropout == 0.5)
+        new = (settings.how.epochs == 30) + (settings.dropout == 0.5)
         return (1.0, 0.5, 2.0)[new]
 
     found = search([1], attempt_with(loss)[0])

@@ -24,11 +24,11 @@ from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, ada
 from toolkit.training.fit import LossNotFiniteError
 
 FACTORS: dict[str, tuple[Any, ...]] = {
-    "lr": (0.1, 0.3, 3, 10),  # times the usual rate
-    "epochs": (10, 40),
+    "lr": (0.3, 3, 10),  # times the usual rate
+    "epochs": (10, 30),
     "batch_size": (8, 32),
-    "augment": (0.0, 0.5, 1.5),
-    "dropout": (0.2, 0.5),
+    "augment": (0.0, 2.0),
+    "dropout": (0.5,),
 }
 
 
