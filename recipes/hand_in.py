@@ -5,7 +5,7 @@
 
 Needs   the three sets, "Assignment 4 Results.xlsx" (evaluate_models) and "Assignment 4_Report.pdf" (report).
 Expect  123_456.zip, or "Assignment 4.zip" without ids: Code, the three sets, report, workbook, requirements.txt, and
-        both fine-tuned models among Code's checkpoints, so that the evaluation runs from it.
+        both fine-tuned models within Code, whose EVALUATE.txt says how to measure them again.
 """
 
 from pathlib import Path

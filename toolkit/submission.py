@@ -22,7 +22,7 @@ PAGE = 1200  # pixels: a photo in the report is no wider
 EVALUATE = """From this folder, with Python 3.10 or newer:
 
 python -m pip install -r requirements.txt
-python -m toolkit recipe evaluate_models --model MODEL --last-layer last_layer --more-layers more_layers --digits ..
+python -m toolkit recipe evaluate_models --model {model} --last-layer {last} --more-layers {more} --digits ..
 
 The workbook it writes has the four accuracies. MNIST is fetched, unless --mnist names a folder with its files.
 """
@@ -108,7 +108,7 @@ def report_pictures(submission: Submission, place: Path, photo: Path | None, dig
     sheet = save_figure(plot_contact_sheet(training, "Training Set", columns=8), place / "training_set.png")
     pictures = [Picture(sheet, "Training Set: the digits that were trained on.", 45)]
     if photo:
-        pictures.append(Picture(_shrink(photo, place / "sheet.png"), "The sheet from which the digits were cut.", 55))
+        pictures.append(Picture(_shrink(photo, place / "sheet.png"), "The sheet from which the digits were cut.", 40))
     tuned, compared = submission.tuning, submission.comparison
     return [
         *pictures,
@@ -159,9 +159,11 @@ def check_and_collect(report: Path, workbook: Path, digits: Path | None) -> dict
     files = {f"Code/{name}": content for name, content in source_files().items()}
     for name, run in (("last_layer", submission.last_layer), ("more_layers", submission.more_layers)):
         place = find_model(run)
-        files[f"Code/checkpoints/{name}/{WEIGHTS}"] = (place / WEIGHTS).read_bytes()
-        files[f"Code/checkpoints/{name}/{CARD}"] = strip_card((place / CARD).read_bytes())
-    files["Code/EVALUATE.txt"] = EVALUATE.replace("MODEL", submission.record["options"]["model"]).encode()
+        files[f"Code/fine_tuned/{name}/{WEIGHTS}"] = (place / WEIGHTS).read_bytes()
+        files[f"Code/fine_tuned/{name}/{CARD}"] = strip_card((place / CARD).read_bytes())
+    models = {"last": "fine_tuned/last_layer", "more": "fine_tuned/more_layers"}
+    told = EVALUATE.format(model=submission.record["options"]["model"], **models)
+    files["Code/EVALUATE.txt"] = told.encode()
     files |= set_files(folder)
     files[report.name], files[workbook.name] = report.read_bytes(), workbook.read_bytes()
     files["requirements.txt"] = (ROOT / "requirements.txt").read_bytes()

@@ -121,8 +121,8 @@ def test_unpacked_elsewhere_the_evaluation_gives_the_same_numbers(done, tmp_path
     }
     program = (
         f"from toolkit.data import mnist; mnist.SHA256.update({mnist.SHA256}); from pathlib import Path; "
-        "from recipes.evaluate_models import run; run(model='mnist_mlp', last_layer=Path('last_layer'), "
-        f"more_layers=Path('more_layers'), mnist=Path({str(done.parent)!r}), digits=Path('..'))"
+        "from recipes.evaluate_models import run; run(model='mnist_mlp', last_layer=Path('fine_tuned/last_layer'), "
+        f"more_layers=Path('fine_tuned/more_layers'), mnist=Path({str(done.parent)!r}), digits=Path('..'))"
     )
     environment = {"TOOLKIT_RUNS": str(tmp_path / "theirs"), "PATH": "", "OMP_NUM_THREADS": "1"}
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=elsewhere / "Code", env=environment, check=True)
