@@ -9,14 +9,16 @@ Expect  "Assignment 4 Results.xlsx"; each opening of Test Set is logged.
 
 from pathlib import Path
 
+from toolkit.comparing import load_trained, right_by_way, summarise_test
+from toolkit.data.digit_folders import load_digits
 from toolkit.data.mnist import load_mnist
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, score
 from toolkit.evaluation.sealed_test import open_test_set, openings
 from toolkit.models.bundle import load_model
-from toolkit.paths import ROOT
-from toolkit.reporting.excel import Result, fill_template, match_template, write_results
-from toolkit.runs import latest_run, start_run
+from toolkit.paths import ROOT, sha256_of
+from toolkit.reporting.excel import Result, comparison_table, fill_template, match_template, trials_table, write_results
+from toolkit.runs import find_run, latest_run, read_json, short_name, start_run
 from toolkit.training.devices import choose_device
 
 
@@ -24,6 +26,7 @@ def run(
     model: str = "mnist_resnet",  # the pre-trained model, from which both runs must have started
     last_layer: Path | None = None,  # run of finetune_last_layer; without it the latest
     more_layers: Path | None = None,  # run of finetune_two_layers or _all_layers; without it the latest
+    comparison: Path | None = None,  # run of compare_layers; without it the latest on the same digits, if any
     template: Path | None = None,  # instructor's workbook to fill instead of our own
     out: Path | None = None,  # workbook to write; without it "Assignment 4 Results.xlsx" in the repository
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
@@ -51,6 +54,13 @@ def run(
                 )
         if template:
             match_template(template)  # before Test Set is opened: a sheet that does not fit costs no opening
+        sets = load_digits(digits).sha256()
+        run.facts.update(sets_sha256=sets, model_sha256=started_from)
+        of_the_same = {"sets_sha256": sets, "model_sha256": started_from}
+        comparison = comparison or find_run("compare_layers", **of_the_same)
+        tuning = find_run("tune_finetuning", **of_the_same)
+        compared = read_json(comparison, "comparison.json") if comparison else None
+        trained = [load_trained(Path(place)) for place in compared["trainings"]] if compared else []
         mnist_test = load_mnist(mnist).test
         own_test = open_test_set(run.recipe, digits)
 
@@ -62,15 +72,27 @@ def run(
             ("n_layers_own", more_layers, "own Test Set", own_test),
         ):
             network, card = models[name]
-            results.append(Result(key, str(name), data, score(network.to(place), test), card))
+            results.append(Result(key, short_name(name), data, score(network.to(place), test), card))
             print(f"{card.name} on {data}: {results[-1].scores}")
 
+        tables = {}
+        if compared:
+            right = right_by_way(trained, own_test)
+            tested = {"n": len(own_test), **summarise_test(right)}
+            run.write_json("comparison_test.json", tested)
+            tables["Comparison"] = comparison_table(compared, tested)
+            for pair in tested["pairs"]:
+                print(pair["said"])
+        if tuning:
+            tables["Trials"] = trials_table(read_json(tuning, "tuning.json"))
         run.write_json("scores.json", {result.key: result.scores.as_record() for result in results})
         out = out or ROOT / "Assignment 4 Results.xlsx"
         if template:
             fill_template(template, out, results)
         else:
-            write_results(out, results)
-        run.options.update(last_layer=last_layer, more_layers=more_layers, out=out)
+            write_results(out, results, tables)
+        run.options.update(last_layer=last_layer, more_layers=more_layers, comparison=comparison, tuning=tuning)
+        run.options.update(out=out)
+        run.facts.update(test_sha256=own_test.sha256(), workbook_sha256=sha256_of(out))
         print(f"Written: {out}\nOpenings of Test Set so far: {len(openings())}\nRun: {run.folder}")
     return {result.key: result.scores for result in results}

@@ -18,7 +18,7 @@ def run(
     lr: float | None = None,  # peak learning rate; without it the finder's suggestion
     epochs: int = 20,  # passes over the training set
     batch_size: int = 16,  # images per step; refused if larger than the training set
-    layer_decay: float = 0.3,  # an earlier layer's rate as a share of the next one's
+    layer_decay: float = 1.0,  # an earlier layer's rate as a share of the next one's
     weight_decay: float = 0.01,  # decoupled, as in AdamW
     dropout: float | None = None,  # before the last layers; without it the model's own
     augment: float = 1.0,  # strength of the distortion, 0 for none

@@ -1,12 +1,11 @@
 """The fine-tuning experiment: from a published model and two sets of digits to a run's folder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from toolkit.data.augment import augmentation
 from toolkit.data.digit_folders import load_digits
-from toolkit.data.loaders import make_loaders
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.models.bundle import ModelCard, load_model, save_model
 from toolkit.reporting.plots import (
@@ -17,12 +16,11 @@ from toolkit.reporting.plots import (
     save_figure,
 )
 from toolkit.runs import start_run, versions
+from toolkit.training.adapting import Adaptation, layer_rates, make_adapting_learner
 from toolkit.training.devices import choose_device
 from toolkit.training.export import export_learner
-from toolkit.training.fit import best_epoch, fit_one_cycle, history_rows, make_learner
-from toolkit.training.freezing import KeepFrozenInEval, freeze_all_but_last
+from toolkit.training.fit import best_epoch, fit_one_cycle, history_rows
 from toolkit.training.lr_finder import find_learning_rate
-from toolkit.training.seeds import seed_everything
 
 
 def finetune(
@@ -58,28 +56,20 @@ def finetune(
         before = score(network, sets.validation)
         print(f"Model: {start.name}; {len(sets.training)} digits to train, {len(sets.validation)} to validate")
 
-        seed_everything(seed)
-        freezing = freeze_all_but_last(network, layers)
+        how = Adaptation(layers, 0.0, epochs, batch_size, layer_decay, weight_decay, augment)
+        learner, freezing = make_adapting_learner(network, sets.training, sets.validation, how, seed, place)
         print(f"Layers: {freezing}")
-        loaders = make_loaders(sets.training, sets.validation, batch_size, seed, place, augmentation(augment))
-        learner = make_learner(
-            network,
-            loaders,
-            [KeepFrozenInEval(freezing)],
-            parameter_groups=freezing.parameter_groups(),
-            weight_decay=weight_decay,
-        )
         found = find_learning_rate(learner)
         reason = "as asked (--lr)" if lr is not None else f"the finder's '{found.suggestion_rule}'"
         lr = found.suggestion if lr is None else lr
         print(f"Learning rate: {lr:.2e}, {reason}")
         run.options.update(lr=lr)
+        run.facts.update(sets_sha256=sets.sha256(), model_sha256=start.weights_sha256)
         run.facts.update(lr_reason=reason, learning=freezing.names("learning"), frozen=freezing.names("frozen"))
         run.write_json("lr_find.json", found.as_record())
         save_figure(plot_learning_rates(found, lr, f"{run.recipe}: learning rates"), run.folder / "lr_find.png")
 
-        # an earlier layer learns more slowly than the one after it
-        rates = [lr * layer_decay**distance for distance in reversed(range(len(freezing.learning)))]
+        rates = layer_rates(freezing, replace(how, lr=lr))
         history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=patience)
         logits = predict_logits(network, sets.validation.images)
         after = score_logits(logits, sets.validation)

@@ -1,5 +1,6 @@
 """Where things lie, and how files are written so that none is ever half there."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -38,6 +39,14 @@ def make_folder(folder: Path) -> Path:
             f"Cannot create the folder {folder}: {error.strerror}. Choose another place or change its permissions."
         ) from error
     return folder
+
+
+def sha256_of(path: Path) -> str:
+    """A file's fingerprint; a ``ToolkitError`` where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ToolkitError(f"{path} cannot be read: {error.strerror}. Make it again.") from error
 
 
 @contextmanager

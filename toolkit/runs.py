@@ -82,13 +82,20 @@ def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
     write("finished")
 
 
-def latest_run(recipe: str, **options: Any) -> Path:
-    """The folder of a recipe's latest finished run with these options; a ``ToolkitError`` if there is none."""
+def find_run(recipe: str, **wanted: Any) -> Path | None:
+    """The folder of a recipe's latest finished run with these options and facts, if there is one."""
     for path in sorted((runs_folder() / recipe).glob("*/run.json"), reverse=True):
         record = read_record(path.parent)
-        asked = all(record["options"].get(name) == value for name, value in options.items())
-        if record["status"] == "finished" and asked:
+        said = {**record["options"], **record}
+        if record["status"] == "finished" and all(said.get(name) == value for name, value in wanted.items()):
             return path.parent
+    return None
+
+
+def latest_run(recipe: str, **options: Any) -> Path:
+    """The folder of a recipe's latest finished run with these options; a ``ToolkitError`` if there is none."""
+    if folder := find_run(recipe, **options):
+        return folder
     wanted = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in options.items())
     raise ToolkitError(
         f"There is no finished run of {recipe} {wanted} in {runs_folder()}. "
@@ -98,10 +105,21 @@ def latest_run(recipe: str, **options: Any) -> Path:
 
 def read_record(folder: Path) -> dict[str, Any]:
     """A run's ``run.json``."""
+    return read_json(folder, "run.json")
+
+
+def read_json(folder: Path, name: str) -> dict[str, Any]:
+    """A file that a run left; a ``ToolkitError`` where it is missing or damaged."""
     try:
-        return dict(json.loads((folder / "run.json").read_text()))
+        return dict(json.loads((folder / name).read_text()))
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{folder} is not a run's folder: {error}. Name one under {runs_folder()}.") from error
+
+
+def short_name(place: str | Path) -> str:
+    """A model's name, or its run as recipe and time: what may be handed in does not tell where the runs lay."""
+    folder = runs_folder()
+    return str(Path(place).relative_to(folder)) if Path(place).is_relative_to(folder) else str(place)
 
 
 def versions() -> dict[str, str]:

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from toolkit.data.example_digits import FORMS, WRITERS, enlarge, example_sheet, writer_ink
+from toolkit.data.example_digits import FORMS, WRITERS, enlarge, example_sheet, writer_digits, writer_ink
 from toolkit.errors import ToolkitError
 from toolkit.images.simulate import save_photo
+from toolkit.models.pixels import MNIST_STD
 from toolkit.paths import ROOT
 
 
@@ -63,3 +64,14 @@ def test_fourteen_writers_have_nine_or_more_of_each_digit():
 def test_an_unknown_writer_is_refused(writer):
     with pytest.raises(ToolkitError, match="Choose 0 to 13"):
         writer_ink(writer)
+    with pytest.raises(ToolkitError, match="Choose 0 to 13"):
+        writer_digits(writer)
+
+
+def test_a_writers_digits_come_in_normal_form_and_as_soft_as_mnists():
+    digits = [writer_digits(writer) for writer in (0, 7)]
+    source = load_digits().target
+    for writer, own in zip((0, 7), digits, strict=True):
+        assert own.labels.tolist() == source[FORMS[writer] : FORMS[writer + 1]].tolist()
+    pixels = np.concatenate([own.images for own in digits])
+    assert pixels.std() == pytest.approx(MNIST_STD, abs=3)

@@ -33,6 +33,10 @@ class DigitSets:
     training: LabelledImages
     validation: LabelledImages
 
+    def sha256(self) -> str:
+        """A fingerprint of both sets: a run keeps it, so that one can tell which digits it learned."""
+        return hashlib.sha256((self.training.sha256() + self.validation.sha256()).encode()).hexdigest()
+
 
 def load_digits(folder: Path | None = None) -> DigitSets:
     """Training Set and Validation Set below ``folder`` (the repository's own if not given).

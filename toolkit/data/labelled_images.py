@@ -1,5 +1,6 @@
 """Images with their labels: the one shape in which digits travel through the toolkit."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,10 @@ class LabelledImages:
     def take(self, indices: np.ndarray) -> "LabelledImages":
         """The images at ``indices``, in that order."""
         return LabelledImages(self.images[indices], self.labels[indices])
+
+    def sha256(self) -> str:
+        """A fingerprint of the images and labels, in their order."""
+        return hashlib.sha256(self.images.tobytes() + self.labels.tobytes()).hexdigest()
 
     def class_counts(self) -> np.ndarray:
         """How many images each class has, int64 of shape (10,)."""

@@ -18,6 +18,21 @@ def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImag
     return digits.take(np.sort(rest)), digits.take(np.sort(held_out))
 
 
+def draw_per_digit(digits: LabelledImages, count: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    """Draw ``count`` images of every digit; returns (the drawn ones, the rest), each in the order given.
+
+    Raises ``ToolkitError`` when that leaves no image of some digit.
+    """
+    least = int(digits.class_counts().min())
+    if not 1 <= count < least:
+        raise ToolkitError(f"Cannot draw {count} of each digit and leave some: the rarest has {least}. Draw fewer.")
+    draw = np.random.default_rng(seed)
+    members = [np.flatnonzero(digits.labels == digit) for digit in range(len(CLASSES))]
+    drawn = np.concatenate([draw.permutation(places)[:count] for places in members])
+    rest = np.setdiff1d(np.arange(len(digits)), drawn)
+    return digits.take(np.sort(drawn)), digits.take(rest)
+
+
 def assign_sets(labels: np.ndarray, seed: int) -> list[np.ndarray]:
     """Draw Training, Validation and Test Set: for each the indices of its images, ordered by label.
 

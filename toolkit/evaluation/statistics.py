@@ -1,6 +1,29 @@
-"""What a count of right answers says, and what it does not."""
+"""What counts of right answers say, and what they do not."""
 
-from scipy.stats import binomtest
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binomtest, bootstrap, norm
+
+from toolkit.errors import ToolkitError
+
+SHOWN = 0.05  # a p-value below this is called a difference
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """Two models on the same images: how many only the first or only the second reads right, and what that shows."""
+
+    only_first: int
+    only_second: int
+    n: int
+    p: float
+
+    @property
+    def shown(self) -> bool:
+        """Whether a difference was shown, at the level ``SHOWN``."""
+        return self.p < SHOWN
 
 
 def wilson_interval(correct: int, n: int) -> tuple[float, float]:
@@ -11,3 +34,46 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     """
     interval = binomtest(correct, n).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> PairedTest:
+    """McNemar's exact test, two-sided, of right answers, both bool of shape (N,) for the same images.
+
+    Only the images that one model reads right and the other wrong count; with fewer than six of them no
+    difference can be shown. McNemar, "Note on the sampling error of the difference between correlated
+    proportions or percentages", 1947.
+    """
+    if first.shape != second.shape or not len(first):
+        raise ValueError(f"Right answers to the same images are needed, not {first.shape} and {second.shape}")
+    only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
+    disagreed = only_first + only_second
+    p = float(binomtest(only_first, disagreed, 0.5).pvalue) if disagreed else 1.0
+    return PairedTest(only_first, only_second, len(first), p)
+
+
+def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval for the mean of ``values``, shape (N,): percentiles of 10,000 resamplings.
+
+    Over seeds it holds what training at random does to a result; over writers, what another writer might.
+    Efron, "Bootstrap methods: another look at the jackknife", 1979. Percentiles rather than BCa, which is
+    undefined where all values are equal, as accuracies on twenty images often are.
+    """
+    if len(values) < 2:
+        raise ToolkitError(f"{len(values)} value has no spread. Compare 2 or more (seeds, writers).")
+    result = bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(seed))
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def images_to_show(only_first: float, only_second: float, power: float = 0.8) -> int | None:
+    """How many images McNemar's test needs to show a difference of this size, at 5 %, with this ``power``.
+
+    ``only_first`` and ``only_second`` are the shares of images that only one of the two models reads right;
+    ``None`` where they are equal. Connor, "Sample size for testing differences in proportions for the paired-sample
+    design", Biometrics 43 (1987).
+    """
+    disagreed, difference = only_first + only_second, abs(only_first - only_second)
+    if not difference:
+        return None
+    level, strength = norm.ppf(1 - SHOWN / 2), norm.ppf(power)
+    spread = level * math.sqrt(disagreed) + strength * math.sqrt(max(0.0, disagreed - difference**2))
+    return math.ceil((spread / difference) ** 2)

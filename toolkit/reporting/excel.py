@@ -54,8 +54,11 @@ SEVERAL_LAYERS = r"\blayers\b|\b(two|three|several|multiple|more|n|\d+)\b.*\blay
 OWN_DIGITS = r"\b(own|your|our|my|custom|personal|hand ?written|20)\b"
 
 
-def write_results(path: Path, results: Sequence[Result]) -> None:
-    """Write ``results`` as a new workbook: a sheet of accuracies and one that says where each came from."""
+Table = Sequence[Mapping[str, Any]]  # rows that share their keys, the headings
+
+
+def write_results(path: Path, results: Sequence[Result], tables: Mapping[str, Table] | None = None) -> None:
+    """Write ``results`` as a new workbook: accuracies, where each came from, and ``tables`` as further sheets."""
     workbook = Workbook()
     sheet = workbook.active
     assert isinstance(sheet, Worksheet)
@@ -79,7 +82,44 @@ def write_results(path: Path, results: Sequence[Result]) -> None:
             for r in results
         ],
     )
+    for title, rows in (tables or {}).items():
+        further = workbook.create_sheet(title)
+        _table(further, list(rows[0]), [list(row.values()) for row in rows])
+        for column, heading in enumerate(rows[0], start=1):
+            for number in range(2, len(rows) + 2):
+                if "accuracy" in heading:
+                    further.cell(number, column).number_format = PERCENT
+                elif isinstance(further.cell(number, column).value, float):
+                    further.cell(number, column).number_format = "0.0000"
     _save(workbook, path)
+
+
+def comparison_table(compared: Mapping[str, Any], tested: Mapping[str, Any]) -> Table:
+    """The ways to fine-tune over seeds, from ``comparison.json`` and ``comparison_test.json``."""
+    return [
+        {
+            "Fine-tuned": way,
+            "Seeds": compared["seeds"],
+            f"Validation accuracy of {compared['n']}, mean": own["mean"],
+            "Validation accuracy, worst": own["worst"],
+            "Standard deviation (accuracy)": own["spread"],
+            f"Test accuracy of {tested['n']}, mean": tested["ways"][way]["mean"],
+            "Test accuracy, worst": tested["ways"][way]["worst"],
+            "Standard deviation (test accuracy)": tested["ways"][way]["spread"],
+            "Validation loss at the end": own["loss"],
+            "Epochs to the lowest loss, median": own["epochs_to_best"],
+            "Spread of the loss curves": own["curve_spread"],
+            "Weights moved, first to last layer (%)": ", ".join(
+                f"{100 * share:.2f}" for share in own["moved"].values()
+            ),
+        }
+        for way, own in compared["ways"].items()
+    ]
+
+
+def trials_table(tuning: Mapping[str, Any]) -> Table:
+    """Every trial of a search, from ``tuning.json``."""
+    return [{"search": name, **trial} for name, found in tuning.items() for trial in found["trials"]]
 
 
 def fill_template(template: Path, path: Path, results: Sequence[Result]) -> None:
@@ -178,7 +218,8 @@ def _table(sheet: Worksheet, header: Sequence[str], rows: Sequence[Sequence[Any]
 
 
 def _said(options: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={value}" for name, value in options.items() if value is not None)
+    """Options in words, without the folder of the digits: the workbook is handed in."""
+    return ", ".join(f"{name}={value}" for name, value in options.items() if value is not None and name != "digits")
 
 
 def _save(workbook: Workbook, path: Path) -> None:

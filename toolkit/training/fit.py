@@ -20,6 +20,10 @@ from torch import nn
 from toolkit.errors import ToolkitError
 
 
+class LossNotFiniteError(ToolkitError):
+    """Training diverged: a sweep over rates may go on with the next."""
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One row of a history. Losses and accuracies are means over images; training's are taken on the way."""
@@ -71,12 +75,13 @@ def fit_one_cycle(
     lr: Sequence[float],
     keep_best: bool = False,
     patience: int | None = None,
+    show_progress: bool = True,
 ) -> list[Epoch]:
     """Train with Smith's one-cycle schedule ("Super-convergence", 2018); returns one row per epoch.
 
     ``lr`` holds the peak rate of each parameter group, from input to output. ``keep_best`` leaves the model as it
     was after the epoch with the lowest validation loss; ``patience`` stops after so many epochs without a
-    lower one. Raises ``ToolkitError`` when the loss is no longer finite, or when an argument makes no sense.
+    lower one. Raises ``LossNotFiniteError`` when training diverges, ``ToolkitError`` when an argument makes no sense.
     """
     if epochs < 1:
         raise ToolkitError(f"Cannot train for {epochs} epochs. Choose 1 or more.")
@@ -86,7 +91,7 @@ def fit_one_cycle(
     if patience is not None and patience < 1:
         raise ToolkitError(f"Cannot wait {patience} epochs for a lower loss. Choose a patience of 1 or more.")
     history = History()
-    progress = ProgressBar(history)
+    progress = ProgressBar(history, show_progress)
     guard = StopAtNonFiniteLoss()
     watchers: list[Callback] = [guard, history, progress]
     if keep_best:
@@ -96,7 +101,7 @@ def fit_one_cycle(
     with learner.no_logging(), progress.bar:  # the bar gives the terminal back however training ends
         learner.fit_one_cycle(epochs, list(lr), cbs=watchers)
     if guard.complaint:
-        raise ToolkitError(guard.complaint)
+        raise LossNotFiniteError(guard.complaint)
     return history.epochs
 
 
@@ -205,16 +210,16 @@ class StopAtNonFiniteLoss(Callback):
 
 
 class ProgressBar(Callback):
-    """A bar on a terminal, nothing in a pipe."""
+    """A bar on a terminal, nothing in a pipe, nor where it is not to be ``shown``."""
 
     order = 70
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, shown: bool = True) -> None:
         super().__init__()
         self.history = history
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(elapsed_when_finished=True)
         console = Console(stderr=True)
-        self.bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self.bar = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
 
     def before_fit(self) -> None:
         self.task = self.bar.add_task("training", total=self.n_epoch * len(self.dls.train))

@@ -1,0 +1,88 @@
+"""From the three sets to the zip: tune, compare, fine-tune, evaluate, report, hand in.
+
+    python -m toolkit recipe assignment_4 --authors "Ada Lovelace, Alan Turing" --ids "123, 456"
+    python -m toolkit recipe assignment_4 --authors "Ada Lovelace" --words words.md --photo sheet.jpg
+
+Needs   a published MNIST model; the three sets; MNIST (fetched once).
+Expect  at most 20 minutes on 2 CPU cores; the workbook, the report and the zip in the repository. Run again after an
+        interruption, it goes on where it stopped. Test Set is opened once, after everything has been chosen.
+"""
+
+from pathlib import Path
+
+from recipes import (
+    compare_layers,
+    evaluate_models,
+    finetune_all_layers,
+    finetune_last_layer,
+    finetune_two_layers,
+    tune_finetuning,
+)
+from recipes import hand_in as packing
+from recipes import report as writing
+from toolkit.data.digit_folders import load_digits
+from toolkit.models.bundle import load_model
+from toolkit.paths import ROOT
+from toolkit.runs import find_run, latest_run, read_json, start_run
+
+
+def run(
+    authors: str = "",  # names, with commas between
+    ids: str = "",  # their numbers, with commas between; they name the zip
+    words: Path | None = None,  # Markdown file with your own words, added to the report
+    photo: Path | None = None,  # picture of your sheet, shown in the report
+    model: str = "mnist_resnet",  # published model to start from
+    seeds: int = 20,  # trainings of each way in the comparison
+    repeats: int = 2,  # divisions in the cross-validation
+    processes: int | None = None,  # trainings at once; without it as many as there are cores
+    mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
+    digits: Path | None = None,  # folder with the three sets; without it the repository's
+    out: Path | None = None,  # folder for workbook, report and zip; without it the repository
+) -> Path:
+    """The zip."""
+    with start_run(__file__, locals()):
+        same = {"sets_sha256": load_digits(digits).sha256(), "model_sha256": load_model(model)[1].weights_sha256}
+        place = out or ROOT
+        workbook, pdf = place / "Assignment 4 Results.xlsx", place / "Assignment 4_Report.pdf"
+
+        print("1. Tuning")
+        if not (tuning := find_run("tune_finetuning", repeats=repeats, **same)):
+            tune_finetuning.run(model=model, repeats=repeats, processes=processes, digits=digits)
+            tuning = latest_run("tune_finetuning", **same)
+        tuned = read_json(tuning, "tuning.json")
+
+        print("2. Comparing")
+        if not (comparison := find_run("compare_layers", seeds=seeds, **same)):
+            compare_layers.run(model=model, seeds=seeds, processes=processes, digits=digits)
+            comparison = latest_run("compare_layers", **same)
+
+        print("3. Fine-tuning")
+        several = finetune_two_layers if tuned["more layers"]["layers"] == 2 else finetune_all_layers
+        folders = []
+        for recipe, options in (
+            (finetune_last_layer, tuned["last layer"]["options"]),
+            (several, tuned["more layers"]["options"]),
+        ):
+            name = recipe.__name__.removeprefix("recipes.")
+            if not find_run(name, **options, **same):
+                recipe.run(model=model, digits=digits, **options)
+            folders.append(latest_run(name, **options, **same))
+        last_layer, more_layers = folders
+
+        print("4. Evaluating")
+        evaluated = {"last_layer": str(last_layer), "more_layers": str(more_layers), "comparison": str(comparison)}
+        if not (find_run("evaluate_models", **evaluated, out=str(workbook), **same) and workbook.exists()):
+            evaluate_models.run(
+                model=model,
+                last_layer=last_layer,
+                more_layers=more_layers,
+                comparison=comparison,
+                out=workbook,
+                mnist=mnist,
+                digits=digits,
+            )
+        evaluation = latest_run("evaluate_models", **evaluated, **same)
+
+        print("5. Report and zip")
+        writing.run(authors=authors, ids=ids, words=words, photo=photo, evaluation=evaluation, out=pdf, digits=digits)
+        return packing.run(ids=ids, report=pdf, workbook=workbook, digits=digits, out=place)

@@ -1,0 +1,62 @@
+"""Compare how many layers to fine-tune, over seeds, on the Validation Set.
+
+    python -m toolkit recipe compare_layers
+    python -m toolkit recipe compare_layers --model mnist_cnn --seeds 30
+
+Needs   a published MNIST model; digits in Training Set and Validation Set.
+Expect  about 3 minutes on 2 CPU cores and 300 MB in runs/compare_layers; an interrupted comparison goes on where it
+        stopped. evaluate_models adds the accuracies on Test Set, which stays sealed here.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from toolkit.comparing import VARIANTS, compare_pairs, comparison_jobs, right_answers, summarise, train_and_keep
+from toolkit.data.digit_folders import load_digits
+from toolkit.errors import ToolkitError
+from toolkit.models.bundle import load_model
+from toolkit.paths import runs_folder
+from toolkit.reporting.comparison_plots import plot_comparison
+from toolkit.reporting.plots import save_figure
+from toolkit.runs import start_run
+from toolkit.sweeps import run_jobs
+
+
+def run(
+    model: str = "mnist_resnet",  # published model to start from
+    seeds: int = 20,  # trainings of each way, all ways with the same order of images
+    processes: int | None = None,  # trainings at once; without it as many as there are cores
+    digits: Path | None = None,  # folder with the three sets; without it the repository's
+) -> dict[str, dict[str, Any]]:
+    """For every way to fine-tune its accuracy over seeds, its loss, its curves and how far the weights moved."""
+    with start_run(__file__, locals()) as run:
+        if seeds < 2:
+            raise ToolkitError(f"{seeds} seed shows no spread. Compare 2 or more.")
+        sets = load_digits(digits)
+        card = load_model(model)[1]
+        run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
+        jobs = comparison_jobs(model, seeds, digits)
+        print(f"{len(jobs)} trainings of {card.name}: {len(sets.training)} digits, {len(sets.validation)} to validate")
+        results = run_jobs(train_and_keep, jobs, runs_folder() / run.recipe / "trainings", "trainings", processes)
+
+        by_way = {name: [r for r in results if r["job"]["way"] == name] for name in VARIANTS}
+        summaries = {name: summarise(own) for name, own in by_way.items()}
+        pairs = compare_pairs({name: right_answers(own) for name, own in by_way.items()})
+        for name, summary in summaries.items():
+            print(
+                f"{name:16} {100 * summary['mean']:5.1f} % of {len(sets.validation)} (standard deviation over seeds "
+                f"{100 * summary['spread']:.1f}, worst {100 * summary['worst']:.1f}), loss {summary['loss']:.3f}"
+            )
+        for pair in pairs:
+            print(pair)
+        record = {
+            "n": len(sets.validation),
+            "seeds": seeds,
+            "ways": summaries,
+            "pairs": [pair.as_record() for pair in pairs],
+            "trainings": [result["place"] for result in results],
+        }
+        run.write_json("comparison.json", record)
+        save_figure(plot_comparison(by_way, len(sets.validation)), run.folder / "comparison.png")
+        print(f"Run: {run.folder}")
+    return summaries

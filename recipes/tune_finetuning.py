@@ -1,0 +1,56 @@
+"""Choose the hyper-parameters of fine-tuning by cross-validation, one factor at a time.
+
+    python -m toolkit recipe tune_finetuning
+    python -m toolkit recipe tune_finetuning --model mnist_cnn --repeats 3
+
+Needs   a published MNIST model; digits in Training Set and Validation Set, which are judged together.
+Expect  under 10 minutes on 2 CPU cores: a table of trials, a plot of every factor, the values to use and why; an
+        interrupted search goes on where it stopped. Test Set stays sealed.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.data.digit_folders import load_digits
+from toolkit.errors import ToolkitError
+from toolkit.models.bundle import load_model
+from toolkit.paths import runs_folder
+from toolkit.reporting.comparison_plots import plot_trials
+from toolkit.reporting.plots import save_figure
+from toolkit.runs import start_run
+from toolkit.sweeps import run_jobs
+from toolkit.tuning import Candidate, Trial, cross_validate, make_trial, search, trial_jobs
+
+
+def run(
+    model: str = "mnist_resnet",  # published model to start from
+    folds: int = 5,  # parts of the 100 images, each held out once
+    repeats: int = 2,  # divisions into parts
+    processes: int | None = None,  # trainings at once; without it as many as there are cores
+    digits: Path | None = None,  # folder with the three sets; without it the repository's
+) -> dict[str, dict[str, Any]]:
+    """The options to use for the last layer and for more layers."""
+    with start_run(__file__, locals()) as run:
+        if not 2 <= folds <= 10 or repeats < 1:
+            raise ToolkitError(f"{folds} folds, {repeats} repeats: choose 2 to 10 folds and 1 or more repeats.")
+        sets, weights = load_digits(digits).sha256(), load_model(model)[1].weights_sha256
+        run.facts.update(sets_sha256=sets, model_sha256=weights)
+
+        def attempt(candidates: Sequence[Candidate]) -> list[Trial]:
+            jobs = [trial_jobs(model, settings, folds, repeats, digits, sets, weights) for _, settings in candidates]
+            folder = runs_folder() / run.recipe / "trials"
+            results = run_jobs(cross_validate, [job for own in jobs for job in own], folder, "trials", processes)
+            grouped = [results[place : place + repeats] for place in range(0, len(results), repeats)]
+            return [make_trial(settings, new, own) for (new, settings), own in zip(candidates, grouped, strict=True)]
+
+        searches = {"last layer": search([1], attempt), "more layers": search([2, None], attempt)}
+        record = {name: found.as_record() for name, found in searches.items()}
+        for name, found in searches.items():
+            print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")
+            figure = plot_trials(record[name]["trials"], name)
+            save_figure(figure, run.folder / f"{name.replace(' ', '_')}.png")
+        run.write_csv("trials.csv", [{"search": name, **row} for name in record for row in record[name]["trials"]])
+        run.write_json("tuning.json", record)
+        print(f"\nRun: {run.folder}")
+    return record

@@ -1,0 +1,192 @@
+"""The whole way once, with one epoch everywhere; each test looks at another part of what it left."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from dataclasses import replace
+
+import pytest
+from openpyxl import load_workbook
+from pypdf import PdfReader
+
+from recipes import assignment_4, evaluate_models, hand_in, report
+from tests.conftest import idx_bytes
+from toolkit import comparing, tuning
+from toolkit.data import mnist
+from toolkit.data.digit_folders import read_all_sets, save_digits
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.sealed_test import openings
+from toolkit.paths import sha256_of
+from toolkit.runs import latest_run, read_json
+
+ZIP, PDF, WORKBOOK = "12_34.zip", "Assignment 4_Report.pdf", "Assignment 4 Results.xlsx"
+AUTHORS = {"authors": "Ada #1, =Alan*", "ids": "12, 34"}
+WORDS = "# What we saw\n\nThe *sevens* were **hard**: `#7` $x$\n\n- one\n- two\n"
+USUAL = tuning.usual_settings
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, examples):
+    """Sets, stand-ins for MNIST's files and the students' words, all below one folder."""
+    place = tmp_path_factory.mktemp("assignment")
+    save_digits(place / "digits", examples)
+    (place / "words.md").write_text(WORDS)
+    for part, name in (("train", "Training Set"), ("t10k", "Validation Set")):
+        for kind, array in (
+            ("images-idx3", examples[name].images[:, 0]),
+            ("labels-idx1", examples[name].labels.astype("uint8")),
+        ):
+            (place / f"{part}-{kind}-ubyte").write_bytes(idx_bytes(array))
+    return place
+
+
+@pytest.fixture(autouse=True)
+def short(place, monkeypatch):
+    """One epoch everywhere, two seeds, few trials; runs go beside the sets."""
+    monkeypatch.setenv("TOOLKIT_RUNS", str(place / "runs"))
+    monkeypatch.setattr(mnist, "SHA256", {name: sha256_of(place / name) for name in mnist.SHA256})
+    monkeypatch.setattr(tuning, "FACTORS", {"lr": (10,), "epochs": (2,)})
+    monkeypatch.setattr(tuning, "usual_settings", lambda layers: USUAL(layers).change("epochs", 1))
+    for name, how in comparing.VARIANTS.items():
+        if how:
+            monkeypatch.setitem(comparing.VARIANTS, name, replace(how, epochs=1, head_epochs=min(1, how.head_epochs)))
+
+
+def assign(place):
+    options = {"model": "mnist_mlp", "seeds": 2, "repeats": 1, "processes": 1, "words": place / "words.md"}
+    return assignment_4.run(**options, **AUTHORS, mnist=place, digits=place / "digits", out=place / "out")
+
+
+@pytest.fixture
+def done(place):
+    """The folder with workbook, report and zip; everything is run by the first test that asks."""
+    if not (place / "out" / ZIP).exists():
+        assign(place)
+    return place / "out"
+
+
+def text(pdf) -> str:
+    """What a PDF says, without the hyphens at its lines' ends."""
+    pages = (page.extract_text() for page in PdfReader(pdf).pages)
+    return " ".join(" ".join(pages).replace("-\n", "").split())
+
+
+def test_the_report_has_the_numbers_of_the_runs_and_the_students_words_as_they_are(done):
+    said = text(done / PDF)
+    scores = read_json(latest_run("evaluate_models"), "scores.json")
+    for record in scores.values():
+        assert f"{100 * record['accuracy']:.1f} %" in said
+        assert f"{record['correct']:,} of {record['n']:,}" in said
+    tuned = read_json(latest_run("tune_finetuning"), "tuning.json")
+    assert f"{tuned['last layer']['loss']:.3f}" in said
+    assert "Ada #1, =Alan*" in said
+    assert "The sevens were hard: #7 $x$" in said
+    assert read_json(latest_run("report"), "run.json")["pages_of_text"] <= 2
+    assert len(PdfReader(done / PDF).pages) <= 6
+
+
+def test_the_workbook_has_the_comparison_and_the_trials(done):
+    workbook = load_workbook(done / WORKBOOK)
+    assert workbook.sheetnames == ["Results", "Runs", "Comparison", "Trials"]
+    compared = read_json(latest_run("compare_layers"), "comparison.json")
+    means = [row[2].value for row in workbook["Comparison"].iter_rows(min_row=2)]
+    assert means == [way["mean"] for way in compared["ways"].values()]
+    assert workbook["Trials"].max_row > 6
+    assert str(done.parent) not in str([[cell.value for cell in row] for row in workbook["Runs"].iter_rows()])
+
+
+def test_test_set_is_opened_once_and_a_second_run_trains_nothing(done, place, monkeypatch):
+    assert [entry["recipe"] for entry in openings()] == ["evaluate_models"]
+    monkeypatch.setattr(comparing, "adapt", None)
+    monkeypatch.setattr(tuning, "adapt", None)
+    (done / ZIP).unlink()
+    assign(place)
+    assert len(openings()) == 1
+    assert (done / ZIP).exists()
+
+
+def test_unpacked_elsewhere_the_evaluation_gives_the_same_numbers(done, tmp_path):
+    elsewhere = tmp_path / "Übung 4, größer"
+    with zipfile.ZipFile(done / ZIP) as archive:
+        archive.extractall(elsewhere)
+    assert {path.name for path in elsewhere.iterdir()} == {
+        "Code",
+        "Training Set",
+        "Validation Set",
+        "Test Set",
+        PDF,
+        WORKBOOK,
+        "requirements.txt",
+    }
+    program = (
+        f"from toolkit.data import mnist; mnist.SHA256.update({mnist.SHA256}); from pathlib import Path; "
+        "from recipes.evaluate_models import run; run(model='mnist_mlp', last_layer=Path('fine_tuned/last_layer'), "
+        f"more_layers=Path('fine_tuned/more_layers'), mnist=Path({str(done.parent)!r}), digits=Path('..'))"
+    )
+    environment = {"TOOLKIT_RUNS": str(tmp_path / "theirs"), "PATH": "", "OMP_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=elsewhere / "Code", env=environment, check=True)
+    (theirs,) = (tmp_path / "theirs" / "evaluate_models").iterdir()
+    ours = read_json(latest_run("evaluate_models"), "scores.json")
+    for key, record in json.loads((theirs / "scores.json").read_text()).items():
+        assert record["confusion"] == ours[key]["confusion"]
+        assert record["loss"] == pytest.approx(ours[key]["loss"])
+
+
+def test_what_is_missing_is_named_with_the_command_that_makes_it(done, place, tmp_path):
+    options = {"report": done / PDF, "workbook": done / WORKBOOK, "digits": place / "digits", "out": tmp_path}
+    with pytest.raises(ToolkitError, match="recipe evaluate_models"):
+        hand_in.run(**{**options, "workbook": tmp_path / "none.xlsx"})
+    with pytest.raises(ToolkitError, match="recipe report"):
+        hand_in.run(**{**options, "report": tmp_path / "none.pdf"})
+    (tmp_path / "changed.pdf").write_bytes((done / PDF).read_bytes() + b"x")
+    with pytest.raises(ToolkitError, match="not as it was written"):
+        hand_in.run(**{**options, "report": tmp_path / "changed.pdf"})
+    (tmp_path / "changed.xlsx").write_bytes((done / WORKBOOK).read_bytes() + b"x")
+    with pytest.raises(ToolkitError, match="not from the evaluation"):
+        hand_in.run(**{**options, "workbook": tmp_path / "changed.xlsx"})
+    sets = read_all_sets(place / "digits")
+    save_digits(
+        tmp_path / "others", {**sets, "Test Set": replace(sets["Test Set"], images=255 - sets["Test Set"].images)}
+    )
+    with pytest.raises(ToolkitError, match="inverted"):
+        hand_in.run(**{**options, "digits": tmp_path / "others"})
+    save_digits(tmp_path / "others", {"Test Set": sets["Test Set"].take(sets["Test Set"].labels.argsort()[::-1])})
+    with pytest.raises(ToolkitError, match="not those that were evaluated"):
+        hand_in.run(**{**options, "digits": tmp_path / "others"})
+    with pytest.raises(ToolkitError, match="is not made of letters"):
+        hand_in.run(**options, ids="../x")
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_runs_of_other_digits_make_no_report(done, place, monkeypatch):
+    evaluation = latest_run("evaluate_models")
+    folder = latest_run("tune_finetuning")
+    record = read_json(folder, "run.json")
+    monkeypatch.setattr(
+        "toolkit.submission.read_record",
+        lambda path: {**record, "sets_sha256": "other"} if path == folder else read_json(path, "run.json"),
+    )
+    with pytest.raises(ToolkitError, match="with other digits than"):
+        report.run(evaluation=evaluation, out=place / "other.pdf", digits=place / "digits")
+    assert not (place / "other.pdf").exists()
+
+
+def test_words_that_are_too_long_or_no_text_are_refused(done, place, tmp_path):
+    long = tmp_path / "long.md"
+    long.write_text("Much to say about sevens. " * 1000)
+    options = {"out": tmp_path / "a.pdf", "digits": place / "digits"}
+    with pytest.raises(ToolkitError, match=r"pages, 2 are allowed\. Shorten"):
+        report.run(words=long, **options)
+    long.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ToolkitError, match="Markdown file in UTF-8"):
+        report.run(words=long, **options)
+    assert not (tmp_path / "a.pdf").exists()
+
+
+def test_without_the_runs_it_needs_the_report_names_the_command(place, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_RUNS", str(tmp_path / "no runs"))
+    with pytest.raises(ToolkitError, match="recipe evaluate_models"):
+        report.run(out=tmp_path / "a.pdf", digits=place / "digits")
+    with pytest.raises(ToolkitError, match="finetune_last_layer"):
+        evaluate_models.run(model="mnist_mlp", mnist=place, digits=place / "digits")

@@ -1,0 +1,42 @@
+import json
+from dataclasses import replace
+
+import pytest
+
+from recipes import compare_layers
+from toolkit import comparing
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.sealed_test import openings
+from toolkit.paths import runs_folder
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """One epoch each."""
+    for name, how in comparing.VARIANTS.items():
+        if how:
+            monkeypatch.setitem(comparing.VARIANTS, name, replace(how, epochs=1, head_epochs=min(1, how.head_epochs)))
+
+
+def test_every_way_is_measured_over_seeds_and_every_pair_gets_a_sentence(digits, small_model, capsys):
+    summaries = compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)
+    (folder,) = (path.parent for path in (runs_folder() / "compare_layers").glob("*/comparison.json"))
+    record = json.loads((folder / "comparison.json").read_text())
+    assert list(record["ways"]) == list(summaries) == list(comparing.VARIANTS)
+    assert len(record["pairs"]) == 10
+    assert len(record["trainings"]) == 10
+    assert (folder / "comparison.png").exists()
+    said = capsys.readouterr().out
+    assert all(pair["said"] in said for pair in record["pairs"])
+    assert openings() == []
+
+
+def test_a_second_run_trains_nothing_again(digits, small_model, monkeypatch):
+    first = compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)
+    monkeypatch.setattr(comparing, "train_and_measure", None)
+    assert compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits) == first
+
+
+def test_one_seed_is_refused(digits):
+    with pytest.raises(ToolkitError, match="2 or more"):
+        compare_layers.run(seeds=1, digits=digits)

@@ -1,0 +1,38 @@
+import csv
+import json
+
+import pytest
+
+from recipes import tune_finetuning
+from toolkit import tuning
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.sealed_test import openings
+from toolkit.paths import runs_folder
+
+
+def test_a_search_leaves_its_trials_plots_choice_and_reasons(digits, small_model, monkeypatch, capsys):
+    monkeypatch.setattr(tuning, "FACTORS", {"epochs": (2,), "dropout": (0.2,)})
+    usual = tuning.usual_settings
+    monkeypatch.setattr(tuning, "usual_settings", lambda layers: usual(layers).change("epochs", 1))
+    options = {"model": str(small_model), "folds": 2, "repeats": 1, "processes": 1, "digits": digits}
+    found = tune_finetuning.run(**options)
+    (folder,) = (path.parent for path in (runs_folder() / "tune_finetuning").glob("*/tuning.json"))
+    record = json.loads((folder / "tuning.json").read_text())
+    assert record["last layer"] == found["last layer"]
+    assert record["last layer"]["layers"] == 1
+    with (folder / "trials.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == sum(len(record[name]["trials"]) for name in ("last layer", "more layers"))
+    assert {"last_layer.png", "more_layers.png", "run.json"} <= {path.name for path in folder.iterdir()}
+    said = capsys.readouterr().out
+    assert all(reason in said for reason in record["more layers"]["reasons"])
+    assert openings() == []
+
+    monkeypatch.setattr(tuning, "adapt", None)  # a second search trains nothing again
+    assert tune_finetuning.run(**options) == found
+
+
+@pytest.mark.parametrize("options", [{"folds": 1}, {"folds": 11}, {"repeats": 0}])
+def test_a_division_that_cannot_be_is_refused(options, digits):
+    with pytest.raises(ToolkitError, match="2 to 10 folds"):
+        tune_finetuning.run(digits=digits, **options)

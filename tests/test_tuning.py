@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from toolkit.data.digit_folders import load_digits
+from toolkit.models.bundle import load_model
+from toolkit.tuning import (
+    FACTORS,
+    Trial,
+    alternatives,
+    choose,
+    cross_validate,
+    make_trial,
+    search,
+    trial_jobs,
+    usual_settings,
+)
+
+
+def trial(settings, factor="usual", loss=0.5, noise=0.0):
+    losses = loss + noise * np.random.default_rng(0).normal(size=(2, 100))
+    return Trial(settings, factor, losses, np.ones((2, 100), int))
+
+
+def attempt_with(losses):
+    """Trials whose loss follows from their settings, and a list of what was tried."""
+    tried = []
+
+    def attempt(candidates):
+        tried.extend(candidates)
+        return [trial(settings, new, losses(settings)) for new, settings in candidates]
+
+    return attempt, tried
+
+
+def test_every_image_is_held_out_once(digits, small_model, tmp_path):
+    settings = usual_settings(1).change("epochs", 1)
+    sets, weights = load_digits(digits).sha256(), load_model(small_model)[1].weights_sha256
+    jobs = trial_jobs(str(small_model), settings, 2, 2, digits, sets, weights)
+    results = [cross_validate(job, tmp_path) for job in jobs]
+    tried = make_trial(settings, "epochs", results)
+    assert tried.losses.shape == tried.right.shape == (2, 100)
+    assert (tried.losses > 0).all()
+    assert not np.array_equal(*tried.losses)  # another division
+    assert tried.as_row()["n"] == 200
+
+
+def test_a_rate_at_which_training_diverges_is_a_result_and_not_the_end(digits, small_model, tmp_path):
+    settings = usual_settings(None).change("lr", 1e20)
+    (job,) = trial_jobs(str(small_model), settings, 2, 1, digits, "", "")
+    diverged = make_trial(settings, "lr", [cross_validate(job, tmp_path)])
+    assert "smaller learning rate" in diverged.diverged
+    assert diverged.loss == float("inf")
+    assert str(diverged).endswith("diverged")
+    assert diverged.as_row()["loss"] is None
+
+
+def test_a_value_replaces_the_usual_one_only_beyond_chance():
+    usual = usual_settings(1)
+    others = [
+        trial(settings, factor, 0.49 if factor == "lr" else 0.2 if factor == "epochs" else 0.6, noise=0.5)
+        for factor, settings in alternatives(usual)
+    ]
+    chosen, reasons = choose(trial(usual, noise=0.1), others)
+    assert {factor for factor in FACTORS if chosen.value(factor) != usual.value(factor)} == {"epochs"}
+    assert [reason.split()[:2] for reason in reasons][:2] == [["learning", "rate"], ["epochs", "becomes"]]
+    assert reasons[0].endswith("not lower beyond chance.")
+
+
+def test_where_all_others_diverge_the_usual_value_stays():
+    usual = usual_settings(1)
+    empty = np.zeros(0)
+    others = [Trial(settings, factor, empty, empty, "diverged") for factor, settings in alternatives(usual)]
+    chosen, reasons = choose(trial(usual), others)
+    assert chosen == usual
+    assert all("diverged with every other value" in reason for reason in reasons)
+
+
+def test_a_search_starts_from_the_better_number_of_layers_and_tries_what_it_chose_together():
+    attempt, tried = attempt_with(
+        lambda s: 1.0 - 0.1 * (s.how.layers is None) - 0.2 * (s.how.epochs == 30) - 0.2 * (s.dropout == 0.5)
+    )
+    found = search([2, None], attempt)
+    assert [settings.how.layers for _, settings in tried][:3] == [2, None, None]
+    assert tried[-1][0] == "together"
+    assert (found.chosen.settings.how.epochs, found.chosen.settings.dropout) == (30, 0.5)
+    assert found.as_record()["layers"] is None
+    assert len(found.trials) == len(tried)
+
+
+def test_good_values_that_do_not_go_together_are_dropped():
+    def loss(settings):
+        new = (settings.how.epochs == 30) + (settings.dropout == 0.5)
+        return (1.0, 0.5, 2.0)[new]
+
+    found = search([1], attempt_with(loss)[0])
+    assert found.chosen.settings == usual_settings(1)
+    assert found.reasons[-1].endswith("which are kept.")
+
+
+@pytest.mark.parametrize("layers", [1, 2, None])
+def test_alternatives_differ_in_one_factor(layers):
+    usual = usual_settings(layers)
+    for factor, settings in alternatives(usual):
+        assert [name for name in FACTORS if settings.value(name) != usual.value(name)] == [factor]
+        assert settings.how.layers == layers

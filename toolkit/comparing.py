@@ -1,0 +1,211 @@
+"""How many layers to fine-tune? The same data and seeds for every answer, and what the differences are worth."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load, save
+from torch import nn
+
+from toolkit.data.digit_folders import load_digits
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import predict_logits, score_logits
+from toolkit.evaluation.statistics import PairedTest, bootstrap_interval, images_to_show, mcnemar
+from toolkit.models.bundle import load_model
+from toolkit.models.layer_groups import layer_groups
+from toolkit.paths import atomic_write
+from toolkit.sweeps import RESULT, Job
+from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt
+
+LEARNED = "learned.safetensors"
+NONE = "no fine-tuning"
+VARIANTS: dict[str, Adaptation | None] = {
+    NONE: None,
+    "last layer": ADAPTATIONS[1],
+    "last two layers": ADAPTATIONS[2],
+    "all layers": ADAPTATIONS[None],
+    "last, then all": replace(ADAPTATIONS[None], epochs=10, head_epochs=10, head_lr=ADAPTATIONS[1].lr),
+}
+
+
+def train_and_measure(
+    network: nn.Module,
+    training: LabelledImages,
+    measured: LabelledImages,
+    how: Adaptation | None,
+    seed: int,
+) -> dict[str, Any]:
+    """Fine-tune ``network`` in place and measure it on images it was not trained on.
+
+    Returns ``right`` (0 or 1 for every measured image), ``loss`` at the end, ``losses`` and ``accuracies`` after
+    every epoch, and ``moved``: how far each layer group's weights went, as a share of their length.
+    """
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    history = adapt(network, training, measured, how, seed, torch.device("cpu")) if how else []
+    logits = predict_logits(network, measured.images)
+    return {
+        "right": (logits.argmax(1).numpy() == measured.labels).astype(int).tolist(),
+        "loss": score_logits(logits, measured).loss,
+        "losses": [row.validation_loss for row in history],
+        "accuracies": [row.validation_accuracy for row in history],
+        "moved": _moved(network, before),
+    }
+
+
+def _moved(network: nn.Module, before: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    moved = {}
+    for group in layer_groups(network):
+        names = [f"{path}.{name}" for path, m in group.modules.items() for name, _ in m.named_parameters(recurse=False)]
+        old = torch.cat([before[name].flatten() for name in names])
+        new = torch.cat([network.get_parameter(name).detach().flatten() for name in names])
+        moved[group.name] = float((new - old).norm() / old.norm())
+    return moved
+
+
+def comparison_jobs(model: str, seeds: int, digits: Path | None) -> list[Job]:
+    """A training for every way and seed; data and model are named by content, so that a changed one is trained anew."""
+    weights, sets = load_model(model)[1].weights_sha256, load_digits(digits).sha256()
+    return [
+        {
+            "way": name,
+            "how": asdict(how) if how else None,
+            "seed": seed,
+            "model": model,
+            "weights": weights,
+            "digits": str(digits) if digits else None,
+            "sets": sets,
+        }
+        for name, how in VARIANTS.items()
+        for seed in range(seeds)
+    ]
+
+
+def train_and_keep(job: Job, place: Path) -> dict[str, Any]:
+    """Do a comparison's job; what the network learned stays in ``place``, for the final evaluation."""
+    sets = load_digits(Path(job["digits"]) if job["digits"] else None)
+    network = load_model(job["model"])[0]
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    how = Adaptation(**job["how"]) if job["how"] else None
+    result = train_and_measure(network, sets.training, sets.validation, how, job["seed"])
+    learned = {name: tensor for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
+    with atomic_write(place / LEARNED) as temporary:
+        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in learned.items()}))
+    return {**result, "place": str(place)}
+
+
+def load_trained(place: Path) -> tuple[nn.Module, Job]:
+    """The network that a comparison's job left in ``place``, and the job."""
+    try:
+        job = json.loads((place / RESULT).read_text())["job"]
+        learned = load((place / LEARNED).read_bytes())
+    except (OSError, ValueError, KeyError) as error:
+        raise ToolkitError(f"{place} holds no training: {error}. Run compare_layers again.") from error
+    network, card = load_model(job["model"])
+    if card.weights_sha256 != job["weights"]:
+        raise ToolkitError(f"{place} was not trained from '{job['model']}' as it is now. Run compare_layers again.")
+    network.load_state_dict({**network.state_dict(), **learned})
+    return network, job
+
+
+def right_by_way(trained: Sequence[tuple[nn.Module, Job]], digits: LabelledImages) -> dict[str, np.ndarray]:
+    """For each way the right answers to ``digits``, 0 or 1 of shape (seeds, images)."""
+    right: dict[str, list[np.ndarray]] = {}
+    for network, job in trained:
+        read = predict_logits(network, digits.images).argmax(1).numpy()
+        right.setdefault(job["way"], []).append((read == digits.labels).astype(int))
+    return {way: np.array(answers) for way, answers in right.items()}
+
+
+def summarise_test(right: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Accuracy of each way over its seeds (mean, spread, worst), and its pairs."""
+    return {
+        "ways": {way: accuracy_over_seeds(answers) for way, answers in right.items()},
+        "pairs": [pair.as_record() for pair in compare_pairs(right)],
+    }
+
+
+def accuracy_over_seeds(right: np.ndarray) -> dict[str, float]:
+    """Mean, standard deviation and minimum over seeds of right answers, shape (seeds, images)."""
+    accuracies = right.mean(axis=1)
+    spread = float(accuracies.std(ddof=1)) if len(accuracies) > 1 else 0.0
+    return {"mean": float(accuracies.mean()), "spread": spread, "worst": float(accuracies.min())}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two ways to fine-tune on the same images and seeds; positive means that ``second`` is better.
+
+    ``difference`` is the mean over seeds of the accuracies' difference, with its bootstrap interval over seeds;
+    ``test`` counts images that one reads right in most seeds and the other does not; ``images`` is how many it would
+    take to show such a difference, ``None`` where there is none.
+    """
+
+    first: str
+    second: str
+    difference: float
+    interval: tuple[float, float]
+    test: PairedTest
+    images: int | None
+
+    def as_record(self) -> dict[str, Any]:
+        """What ``comparison.json`` keeps."""
+        return {**vars(self), "test": vars(self.test), "said": str(self)}
+
+    def __str__(self) -> str:
+        low, high = (100 * end for end in self.interval)
+        said = (
+            f"{self.second} against {self.first}: {100 * self.difference:+.1f} points "
+            f"(seeds alone: {low:+.1f} to {high:+.1f}); of {self.test.n} images only the former reads "
+            f"{self.test.only_second}, only the latter {self.test.only_first} in most seeds, p = {self.test.p:.2g}: "
+        )
+        if self.test.shown:
+            return said + "a difference is shown."
+        if self.images is None:
+            return said + "no difference is shown, nor seen."
+        return said + f"no difference is shown; one of the size seen would take about {self.images:,} images."
+
+
+def compare_pairs(right: Mapping[str, np.ndarray]) -> list[Pair]:
+    """Every pair of ways; ``right`` holds for each the right answers, 0 or 1 of shape (seeds, images).
+
+    All must share their seeds and their images, in the same order.
+    """
+    return [_compare(first, right[first], second, right[second]) for first, second in combinations(right, 2)]
+
+
+def _compare(first: str, right_first: np.ndarray, second: str, right_second: np.ndarray) -> Pair:
+    differences = right_second.mean(axis=1) - right_first.mean(axis=1)
+    interval = bootstrap_interval(differences)
+    test = mcnemar(right_first.mean(axis=0) > 0.5, right_second.mean(axis=0) > 0.5)
+    # the chance, for a seed and an image, that only one of the two is right
+    only_first, only_second = (right_first > right_second).mean(), (right_second > right_first).mean()
+    images = images_to_show(float(only_first), float(only_second))
+    return Pair(first, second, float(differences.mean()), interval, test, images)
+
+
+def summarise(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One way over its seeds: accuracy (mean, spread, worst), loss, epochs to the best, spread of the curves, moves.
+
+    ``results`` come from ``train_and_measure``. ``curve_spread`` is the standard deviation of the loss over seeds,
+    averaged over the second half of the epochs: how much it matters when one stops.
+    """
+    curves = np.array([result["losses"] for result in results])
+    trained = curves.shape[1] > 0
+    return {
+        **accuracy_over_seeds(right_answers(results)),
+        "loss": float(np.mean([result["loss"] for result in results])),
+        "epochs_to_best": float(np.median(curves.argmin(axis=1) + 1)) if trained else None,
+        "curve_spread": float(curves[:, curves.shape[1] // 2 :].std(axis=0).mean()) if trained else None,
+        "moved": {name: float(np.mean([r["moved"][name] for r in results])) for name in results[0]["moved"]},
+    }
+
+
+def right_answers(results: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """0 or 1 of shape (seeds, images)."""
+    return np.array([result["right"] for result in results])

@@ -1,0 +1,88 @@
+"""The zip to hand in: source, sets, report, workbook; nothing of the machine it was made on."""
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from toolkit.data.digit_folders import PER_DIGIT
+from toolkit.errors import ToolkitError
+from toolkit.paths import ROOT, atomic_write
+
+# what makes up the source; whatever else lies in the repository's folder stays at home
+SOURCE = (
+    ".ci",
+    ".gitignore",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "benchmarks",
+    "checkpoints",
+    "docs",
+    "pyproject.toml",
+    "recipes",
+    "requirements-dev.txt",
+    "requirements.txt",
+    "tests",
+    "toolkit",
+)
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can say: equal content gives an equal zip
+FILE = 0o100644 << 16  # a plain file, readable by everybody
+PROGRAM = 0o100755 << 16
+
+
+def source_files(root: Path = ROOT) -> dict[str, bytes]:
+    """The complete source below ``root`` by its path there, without caches and hidden files of the system."""
+    files = {}
+    for name in SOURCE:
+        for path in sorted((root / name).rglob("*")) if (root / name).is_dir() else [root / name]:
+            parts = path.relative_to(root).parts
+            if path.is_file() and "__pycache__" not in parts and path.name != ".DS_Store":
+                files["/".join(parts)] = path.read_bytes()
+    return files
+
+
+def set_files(digits: Path) -> dict[str, bytes]:
+    """The images of the three sets by their path below ``digits``, without metadata."""
+    return {
+        path.relative_to(digits).as_posix(): strip_jpeg(path.read_bytes(), path)
+        for name in PER_DIGIT
+        for path in sorted((digits / name).glob("[0-9]/[!.]*.jp*g"))
+    }
+
+
+def strip_jpeg(content: bytes, path: Path) -> bytes:
+    """A JPEG without Exif, comments, previews and profiles; its compressed pixels stay byte for byte."""
+    return b"\xff\xd8" + b"".join(_segments(content, path))
+
+
+def _segments(content: bytes, path: Path) -> Iterator[bytes]:
+    place = 2
+    while content[place : place + 1] == b"\xff":
+        marker = content[place + 1]
+        if marker == 0xDA:  # the compressed pixels follow, to the end
+            yield content[place:]
+            return
+        length = 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+        if not (0xE1 <= marker <= 0xEF or marker == 0xFE):  # APP1 to APP15, COM
+            yield content[place : place + length]
+        place += length
+    raise ToolkitError(f"{path} is a damaged JPEG. Save it again.")
+
+
+def strip_card(content: bytes) -> bytes:
+    """A ``model.json`` without folders of the machine it was made on."""
+    card = json.loads(content)
+    card["options"] = {name: None if name == "digits" else value for name, value in card["options"].items()}
+    return (json.dumps(card, indent=1) + "\n").encode()
+
+
+def write_zip(path: Path, files: Mapping[str, bytes]) -> Path:
+    """Write ``files``, by their path in the zip; on a full disk or an interruption nothing is left of it."""
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name, LONG_AGO)
+            entry.external_attr = PROGRAM if content.startswith(b"#!") else FILE
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return path

@@ -1,0 +1,170 @@
+"""What belongs together: an evaluation, the runs it evaluated, and what the report is written from."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from toolkit.data.digit_folders import TEST_SET, find_problems, load_digits, read_all_sets
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.sealed_test import openings
+from toolkit.images.reading import read_grey
+from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model, published_models
+from toolkit.paths import ROOT, atomic_write, sha256_of
+from toolkit.reporting.hand_in import set_files, source_files, strip_card
+from toolkit.reporting.plots import plot_contact_sheet, save_figure
+from toolkit.reporting.report import Evidence, FineTuned, Picture
+from toolkit.runs import find_run, read_json, read_record
+
+PAGE = 1200  # pixels: a photo in the report is no wider
+EVALUATE = """From this folder, with Python 3.10 or newer:
+
+python -m pip install -r requirements.txt
+python -m toolkit recipe evaluate_models --model {model} --last-layer {last} --more-layers {more} --digits ..
+
+The workbook it writes has the four accuracies. MNIST is fetched, unless --mnist names a folder with its files.
+"""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The runs behind a report: all of the same model and the same digits."""
+
+    evaluation: Path
+    last_layer: Path
+    more_layers: Path
+    comparison: Path
+    tuning: Path
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The evaluation's ``run.json``."""
+        return read_record(self.evaluation)
+
+
+def find_submission(evaluation: Path) -> Submission:
+    """The runs that an evaluation used; a ``ToolkitError`` where one is missing or of other digits or another model."""
+    record = read_record(evaluation)
+    folders = {}
+    for name, recipe in (
+        ("last_layer", "finetune_last_layer"),
+        ("more_layers", "finetune_two_layers"),
+        ("comparison", "compare_layers"),
+        ("tuning", "tune_finetuning"),
+    ):
+        if not record["options"].get(name):
+            raise ToolkitError(
+                f"{evaluation} had no run of {recipe}. Run python -m toolkit recipe {recipe}, then evaluate_models."
+            )
+        folders[name] = Path(record["options"][name])
+        own = read_record(folders[name])
+        for fact, what in (("sets_sha256", "other digits"), ("model_sha256", "another model")):
+            if own.get(fact) != record.get(fact):
+                raise ToolkitError(
+                    f"{folders[name]} was made with {what} than {evaluation}. Run {own['recipe']} again, "
+                    "then evaluate_models."
+                )
+    return Submission(evaluation, **folders)
+
+
+def collect_evidence(submission: Submission) -> Evidence:
+    """What the report is written from."""
+    model = submission.record["options"]["model"]
+    network, card = load_model(model)
+    more = {"finetune_two_layers": "the last two layers fine-tuned", "finetune_all_layers": "all layers fine-tuned"}
+    return Evidence(
+        model=card.name,
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        mnist={
+            name: load_model(name)[1].scores["mnist_test"]["accuracy"]
+            for name in published_models()
+            if "mnist_test" in load_model(name)[1].scores
+        },
+        options=card.options,
+        last=_fine_tuned(submission.last_layer, "the last layer fine-tuned"),
+        more=_fine_tuned(submission.more_layers, more[read_record(submission.more_layers)["recipe"]]),
+        scores=read_json(submission.evaluation, "scores.json"),
+        compared=read_json(submission.comparison, "comparison.json"),
+        tested=read_json(submission.evaluation, "comparison_test.json"),
+        tuning=read_json(submission.tuning, "tuning.json"),
+        openings=len(openings()),
+    )
+
+
+def _fine_tuned(folder: Path, name: str) -> FineTuned:
+    try:
+        with (folder / "history.csv").open() as stream:
+            history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
+    except (OSError, ValueError) as error:
+        raise ToolkitError(f"{folder} has no readable history.csv: {error}. Fine-tune again.") from error
+    return FineTuned(name, read_record(folder), read_json(folder, "scores.json"), history)
+
+
+def report_pictures(submission: Submission, place: Path, photo: Path | None, digits: Path | None) -> list[Picture]:
+    """The report's figures; those made for it are written into ``place``. ``photo`` is the sheet's, if shown."""
+    training = load_digits(digits).training
+    sheet = save_figure(plot_contact_sheet(training, "Training Set", columns=8), place / "training_set.png")
+    pictures = [Picture(sheet, "Training Set: the digits that were trained on.", 45)]
+    if photo:
+        pictures.append(Picture(_shrink(photo, place / "sheet.png"), "The sheet from which the digits were cut.", 40))
+    tuned, compared = submission.tuning, submission.comparison
+    return [
+        *pictures,
+        Picture(tuned / "last_layer.png", "Tuning the last layer: each factor alone."),
+        Picture(tuned / "more_layers.png", "Tuning more layers: each factor alone."),
+        Picture(submission.last_layer / "curves.png", "The last layer fine-tuned, as submitted.", 70),
+        Picture(submission.more_layers / "curves.png", "More layers fine-tuned, as submitted.", 70),
+        Picture(compared / "comparison.png", "Ways to fine-tune, over seeds, on Validation Set."),
+        Picture(submission.more_layers / "confusion.png", "More layers fine-tuned: Validation Set.", 38),
+    ]
+
+
+def _shrink(photo: Path, path: Path) -> Path:
+    """A photo as the report shows it: upright, grey, small, without metadata."""
+    image = Image.fromarray(read_grey(photo))
+    image.thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
+    with atomic_write(path) as temporary:
+        image.save(temporary, format="PNG")
+    return path
+
+
+def check_and_collect(report: Path, workbook: Path, digits: Path | None) -> dict[str, bytes]:
+    """Everything to hand in, by its path in the zip, after checking that it is complete and belongs together.
+
+    Raises ``ToolkitError`` naming the first thing that is missing, or does not fit, and the command that makes it.
+    """
+    folder = digits or ROOT
+    if problems := find_problems(folder):
+        raise ToolkitError(problems[0])
+    for path, recipe in ((workbook, "evaluate_models"), (report, "report")):
+        if not path.exists():
+            raise ToolkitError(f"{path} is missing. Make it: python -m toolkit recipe {recipe}")
+    written = find_run("report", pdf_sha256=sha256_of(report))
+    if not written:
+        raise ToolkitError(f"{report} is not as it was written. Make it again: python -m toolkit recipe report")
+    submission = find_submission(Path(read_record(written)["options"]["evaluation"]))
+    if submission.record.get("workbook_sha256") != sha256_of(workbook):
+        raise ToolkitError(
+            f"{workbook} is not from the evaluation that {report.name} tells of. Make both again: python -m toolkit "
+            "recipe evaluate_models, then report"
+        )
+    now = {"sets_sha256": load_digits(digits).sha256(), "test_sha256": read_all_sets(digits)[TEST_SET].sha256()}
+    if any(submission.record.get(name) != sha256 for name, sha256 in now.items()):
+        raise ToolkitError(
+            f"The sets in {folder} are not those that were evaluated. Make all again: python -m toolkit recipe "
+            "assignment_4"
+        )
+    files = {f"Code/{name}": content for name, content in source_files().items()}
+    for name, run in (("last_layer", submission.last_layer), ("more_layers", submission.more_layers)):
+        place = find_model(run)
+        files[f"Code/fine_tuned/{name}/{WEIGHTS}"] = (place / WEIGHTS).read_bytes()
+        files[f"Code/fine_tuned/{name}/{CARD}"] = strip_card((place / CARD).read_bytes())
+    models = {"last": "fine_tuned/last_layer", "more": "fine_tuned/more_layers"}
+    told = EVALUATE.format(model=submission.record["options"]["model"], **models)
+    files["Code/EVALUATE.txt"] = told.encode()
+    files |= set_files(folder)
+    files[report.name], files[workbook.name] = report.read_bytes(), workbook.read_bytes()
+    files["requirements.txt"] = (ROOT / "requirements.txt").read_bytes()
+    return files

@@ -1,0 +1,92 @@
+"""Adapting a pre-trained network to a few images: which layers learn, at what rate, for how long."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from fastai.callback.schedule import Learner
+from torch import nn
+
+from toolkit.data.augment import augmentation
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.data.loaders import make_loaders
+from toolkit.training.fit import Epoch, fit_one_cycle, make_learner
+from toolkit.training.freezing import Freezing, KeepFrozenInEval, freeze_all_but_last
+from toolkit.training.seeds import seed_everything
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """How a network is fine-tuned. ``layers`` counts from the output; ``None`` lets all of them learn.
+
+    With ``head_epochs`` the last layer learns alone for so long before the others join it: Kumar, Raghunathan,
+    Jones, Ma and Liang, "Fine-tuning can distort pretrained features and underperform out-of-distribution", 2022.
+    """
+
+    layers: int | None
+    lr: float  # peak, of the last layer
+    epochs: int = 20
+    batch_size: int = 16
+    layer_decay: float = 1.0  # an earlier layer's rate as a share of the next one's
+    weight_decay: float = 0.01
+    augment: float = 1.0
+    head_epochs: int = 0
+    head_lr: float = 0.0
+
+
+FACTOR_NAMES = {"lr": "learning rate", "batch_size": "batch size", "augment": "augmentation"}  # where words differ
+
+# rates at which benchmarks/writers.py found 80 digits best learned (docs/results.md), by the number of layers
+ADAPTATIONS: dict[int | None, Adaptation] = {
+    1: Adaptation(layers=1, lr=2e-2),
+    2: Adaptation(layers=2, lr=1e-2),
+    None: Adaptation(layers=None, lr=3e-3),
+}
+
+
+def make_adapting_learner(
+    network: nn.Module,
+    training: LabelledImages,
+    validation: LabelledImages,
+    how: Adaptation,
+    seed: int,
+    device: torch.device,
+) -> tuple[Learner, Freezing]:
+    """A Learner in which only the layers that ``how`` names learn; fixes every random state by ``seed``."""
+    seed_everything(seed)
+    freezing = freeze_all_but_last(network, how.layers)
+    loaders = make_loaders(training, validation, how.batch_size, seed, device, augmentation(how.augment))
+    learner = make_learner(
+        network,
+        loaders,
+        [KeepFrozenInEval(freezing)],
+        parameter_groups=freezing.parameter_groups(),
+        weight_decay=how.weight_decay,
+    )
+    return learner, freezing
+
+
+def layer_rates(freezing: Freezing, how: Adaptation) -> list[float]:
+    """The peak rate of each learning layer group, from input to output."""
+    return [how.lr * how.layer_decay**distance for distance in reversed(range(len(freezing.learning)))]
+
+
+def adapt(
+    network: nn.Module,
+    training: LabelledImages,
+    validation: LabelledImages,
+    how: Adaptation,
+    seed: int,
+    device: torch.device,
+) -> list[Epoch]:
+    """Fine-tune ``network`` in place, quietly; it keeps the weights of the last epoch.
+
+    The same ``seed`` gives the same order of images whatever ``how`` says, so that two ways can be compared pair by
+    pair.
+    """
+    history = []
+    if how.head_epochs:
+        head = replace(how, layers=1, lr=how.head_lr, epochs=how.head_epochs, head_epochs=0)
+        history = adapt(network, training, validation, head, seed, device)
+    learner, freezing = make_adapting_learner(network, training, validation, how, seed, device)
+    after = fit_one_cycle(learner, how.epochs, layer_rates(freezing, how), show_progress=False)
+    return history + [replace(row, epoch=len(history) + row.epoch) for row in after]
