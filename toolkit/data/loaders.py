@@ -4,7 +4,9 @@ A loader that decodes or transforms image by image is eight times slower on MNIS
 loader drops the last partial batch; these visit every image exactly once per epoch.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from fastai.data.core import DataLoaders
@@ -38,14 +40,14 @@ def make_loaders(
     order = torch.Generator().manual_seed(seed)
 
     def loader(digits: LabelledImages, size: int, shuffled: bool) -> DataLoader:
-        def collate(batch: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        def collate(batch: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
             images, labels = batch
             return (augment(images) if augment and shuffled else images), labels
 
-        images = _InMemory(torch.tensor(digits.images, device=device), torch.tensor(digits.labels, device=device))
+        dataset: Any = _InMemory(torch.tensor(digits.images, device=device), torch.tensor(digits.labels, device=device))
         batches = _Batches(len(digits), size, order if shuffled else None, device)
         # a sampler of batches and batch_size=None: the dataset is asked for whole batches
-        return DataLoader(images, sampler=batches, batch_size=None, collate_fn=collate, generator=order)
+        return DataLoader(dataset, sampler=batches, batch_size=None, collate_fn=collate, generator=order)
 
     loaders = DataLoaders(
         loader(training, batch_size, shuffled=True), loader(validation, VALIDATION_BATCH, shuffled=False)
@@ -76,7 +78,7 @@ class _Batches:
         self.count, self.size, self.order, self.device = count, size, order, device
 
     def __len__(self) -> int:
-        return -(-self.count // self.size)
+        return math.ceil(self.count / self.size)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
         order = self.order

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ class Parts:
             lines.append(f"{part.name:10} {len(digits):7,}  {counts}")
         return "\n".join(lines)
 
+    @cached_property
     def digest(self) -> str:
         """A sha256 that tells these parts, and the order of their images, from all others."""
         content = hashlib.sha256()

@@ -1,11 +1,15 @@
 """A small convolutional network."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from toolkit.models.pixels import StandardisePixels
 
-NORMS = {  # layer normalisation of an image's channels and pixels is group normalisation with a single group
+NORMS: dict[
+    str, Callable[[int], nn.Module] | None
+] = {  # layer normalisation of an image's channels and pixels is group normalisation with a single group
     "batch": nn.BatchNorm2d,
     "layer": lambda channels: nn.GroupNorm(1, channels),
     "none": None,

@@ -46,7 +46,7 @@ class PlainSGD(Callback):
 def fit_plain_sgd(
     learner: Learner, epochs: int, learning_rate: float, show_progress: bool = True
 ) -> tuple[list[Epoch], str]:
-    """Train; returns a row for every epoch that ended with finite losses, and why training ended early ("" if not).
+    """Train; returns a row for each epoch with finite losses, and why training ended early, "" if it did not.
 
     Raises ``ToolkitError`` when an argument makes no sense.
     """
@@ -57,6 +57,7 @@ def fit_plain_sgd(
     history = History()
     sgd = PlainSGD(history)
     progress = ProgressBar(history)
+    progress.bar.disable |= not show_progress
     with learner.no_logging(), progress.bar:
         learner.fit(epochs, lr=learning_rate, cbs=[history, sgd, progress])
     rows = [row for row in history.epochs if math.isfinite(row.validation_loss)]
