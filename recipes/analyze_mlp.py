@@ -16,7 +16,7 @@ from pathlib import Path
 
 from toolkit.analysis import Plan, analyze
 from toolkit.evaluation.scores import Scores
-from toolkit.options import values_around
+from toolkit.options import numbers
 from toolkit.runs import start_run
 from toolkit.training.trainings import Setting
 
@@ -53,10 +53,10 @@ def run(
             "hidden_layers": layers,
         }
         values: dict[str, Sequence[float]] = {
-            "learning_rate": values_around("learning_rates", learning_rates, float, learning_rate),
-            "batch_size": values_around("batch_sizes", batch_sizes, int, batch_size),
-            "neurons_per_layer": values_around("neurons_per_layer", neurons_per_layer, int, neurons),
-            "hidden_layers": values_around("hidden_layers", hidden_layers, int, layers),
+            "learning_rate": sorted({*numbers("learning_rates", learning_rates, float), learning_rate}),
+            "batch_size": sorted({*numbers("batch_sizes", batch_sizes, int), batch_size}),
+            "neurons_per_layer": sorted({*numbers("neurons_per_layer", neurons_per_layer, int), neurons}),
+            "hidden_layers": sorted({*numbers("hidden_layers", hidden_layers, int), layers}),
         }
         plan = Plan(make, baseline, values)
         return analyze(

@@ -24,10 +24,3 @@ def numbers(option: str, text: str, kind: type[Number]) -> list[Number]:
             )
         values.append(value)
     return values
-
-
-def values_around(option: str, text: str, kind: type[Number], baseline: Number) -> list[Number]:
-    """The values of a factor in rising order, each once, the baseline's among them."""
-    values = {*numbers(option, text, kind)}
-    values.add(baseline)
-    return sorted(values)

@@ -21,6 +21,10 @@ class Level:
     outcomes: tuple[Outcome, ...]
 
     @property
+    def label(self) -> str:
+        return f"{self.value:g}" if isinstance(self.value, float) else str(self.value)
+
+    @property
     def diverged(self) -> int:
         return sum(bool(outcome.complaint) for outcome in self.outcomes)
 

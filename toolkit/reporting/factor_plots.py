@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from toolkit.evaluation.factors import Analysis, Factor
 
@@ -34,7 +35,7 @@ def plot_factor(factor: Factor, images: tuple[int, int]) -> Figure:
                     curves.append(curve)
                     axes.plot(range(1, len(curve) + 1), curve, linewidth=0.5, alpha=0.6, **style)
                 length = min(map(len, curves))
-                label = f"{level.value}{' (baseline)' if level.value == factor.baseline else ''}"
+                label = f"{level.label}{' (baseline)' if level.value == factor.baseline else ''}"
                 label += f", {level.diverged} of {len(level.outcomes)} diverged" if level.diverged else ""
                 mean = np.mean([curve[:length] for curve in curves], axis=0)
                 axes.plot(
@@ -47,13 +48,14 @@ def plot_factor(factor: Factor, images: tuple[int, int]) -> Figure:
                     **style,
                 )
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
             axes.grid(alpha=0.3, which="both", linewidth=0.4)
             axes.xaxis.get_major_locator().set_params(integer=True)
             if row == 0:
                 axes.set_title(f"{part} ({count:,} images)", fontsize=10)
             else:
                 axes.set_xlabel("epoch")
-                axes.yaxis.set_major_formatter("{x:g}")
         grid[row][0].set_ylabel(unit)
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, math.ceil(len(labels))), frameon=False)
@@ -65,7 +67,7 @@ def plot_overview(analysis: Analysis) -> Figure:
     """Validation accuracy after the last epoch, factor by factor: a dot for each training, a bar for the mean."""
     factors, images = analysis.factors, analysis.images[1]
     figure = Figure(figsize=(9, 3.4), layout="constrained")
-    shown = [level.accuracy for factor in factors for level in factor.levels if not level.diverged]
+    shown = [accuracy for factor in factors for level in factor.levels for accuracy in level.finished]
     for axes, factor in zip(figure.subplots(1, len(factors), sharey=True, squeeze=False)[0], factors, strict=True):
         for place, level in enumerate(factor.levels):
             finished = [100 * accuracy for accuracy in level.finished]
@@ -77,7 +79,7 @@ def plot_overview(analysis: Analysis) -> Figure:
                 axes.text(
                     place, 0.02, "diverged", rotation=90, ha="center", transform=axes.get_xaxis_transform(), fontsize=8
                 )
-        axes.set_xticks(range(len(factor.levels)), [str(level.value) for level in factor.levels], fontsize=8)
+        axes.set_xticks(range(len(factor.levels)), [level.label for level in factor.levels], fontsize=8)
         axes.set_xlim(-0.6, len(factor.levels) - 0.4)
         axes.set_xlabel(factor.title)
         axes.grid(alpha=0.3, axis="y")

@@ -39,7 +39,7 @@ def choice(analysis: Analysis) -> str:
         else f"{_percent(combined.accuracies)}"
     )
     return (
-        f"The best values of all factors together ({combined.value}) were tried as well: {fate}. "
+        f"The best values of all factors together ({combined.label}) were tried as well: {fate}. "
         f"Chosen is a setting that did better, {said}."
     )
 
@@ -57,7 +57,7 @@ def table(factor: Factor) -> list[dict[str, str]]:
     """One row per value, ready to print; accuracies are of the last epoch, means over the seeds."""
     return [
         {
-            factor.title: f"{level.value}{' (baseline)' if level.value == factor.baseline else ''}",
+            factor.title: f"{level.label}{' (baseline)' if level.value == factor.baseline else ''}",
             "validation accuracy": _percent(level.finished) if level.finished else "-",
             "gap to training": "-" if not level.gaps else f"{100 * statistics.mean(level.gaps):.2f} points",
             "lowest loss in epoch": "-" if not level.gaps else f"{statistics.mean(level.lowest_loss_epochs):.1f}",
@@ -109,11 +109,11 @@ def _best(factor: Factor, images: int) -> str:
     if best is start:
         return f"Best is the baseline's {said}."
     if start.diverged:
-        return f"Best is {said}; with the baseline's {factor.baseline} not every seed came to its end."
+        return f"Best is {said}; with the baseline's {factor.start.label} not every seed came to its end."
     gain = difference(best.accuracies, start.accuracies)
     judged = "more than the seeds explain" if gain.beyond_luck else "which the seeds alone may explain"
     return (
-        f"Best is {said}: {_points(gain.mean)} above the baseline's {factor.baseline} "
+        f"Best is {said}: {_points(gain.mean)} above the baseline's {factor.start.label} "
         f"({_percent(start.accuracies)}), {_interval(gain.low, gain.high)}, {judged}."
     )
 
@@ -129,13 +129,13 @@ def _every_difference(factor: Factor) -> list[str]:
     sentences = []
     if worse:
         shown = ", ".join(
-            f"{level.value} ({_points(level.accuracy - best.accuracy)})"
+            f"{level.label} ({_points(level.accuracy - best.accuracy)})"
             for level in sorted(worse, key=lambda level: level.accuracy)
         )
-        sentences.append(f"Worse than {best.value}, by more than the seeds explain: {shown}.")
+        sentences.append(f"Worse than {best.label}, by more than the seeds explain: {shown}.")
     if alike:
-        values = ", ".join(str(level.value) for level in alike)
-        sentences.append(f"Not to be told from {best.value} with so few seeds: {values}.")
+        values = ", ".join(level.label for level in alike)
+        sentences.append(f"Not to be told from {best.label} with so few seeds: {values}.")
     return sentences
 
 
@@ -151,7 +151,7 @@ def _gaps(factor: Factor, levels: list[Level]) -> str:
     low, high = ordered[0], ordered[-1]
     return (
         f"Training accuracy minus validation accuracy, in the last epoch, lay between "
-        f"{_points(statistics.mean(low.gaps))} ({low.value}) and {_points(statistics.mean(high.gaps))} ({high.value})."
+        f"{_points(statistics.mean(low.gaps))} ({low.label}) and {_points(statistics.mean(high.gaps))} ({high.label})."
     )
 
 
@@ -159,17 +159,17 @@ def _times(factor: Factor, levels: list[Level]) -> str:
     ordered = sorted(levels, key=lambda level: level.seconds_per_epoch)
     fast, slow = ordered[0], ordered[-1]
     return (
-        f"An epoch took {fast.seconds_per_epoch:.2f} s at {fast.value} and {slow.seconds_per_epoch:.2f} s at "
-        f"{slow.value} (median, one of several trainings side by side, validation included)."
+        f"An epoch took {fast.seconds_per_epoch:.2f} s at {fast.label} and {slow.seconds_per_epoch:.2f} s at "
+        f"{slow.label} (median, one of several trainings side by side, validation included)."
     )
 
 
 def _named(factor: Factor, level: Level) -> str:
-    return f"{factor.title} {level.value}"
+    return f"{factor.title} {level.label}"
 
 
 def _listed(factor: Factor, levels: list[Level]) -> str:
-    return f"{factor.title} {', '.join(str(level.value) for level in levels)}"
+    return f"{factor.title} {', '.join(level.label for level in levels)}"
 
 
 def _percent(accuracies: list[float]) -> str:
