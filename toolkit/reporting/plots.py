@@ -1,5 +1,6 @@
 """Pictures of a run, as PNG. Colours are Okabe and Ito's, which colour-blind eyes can tell apart."""
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,13 @@ def save_figure(figure: Figure, path: Path) -> Path:
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=150, format="png")
     return path
+
+
+def figure_png(figure: Figure) -> bytes:
+    """``figure`` as a PNG at 150 dots per inch, to show in a notebook."""
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=150, format="png")
+    return stream.getvalue()
 
 
 def plot_history(history: Sequence[Epoch], title: str) -> Figure:
