@@ -73,7 +73,7 @@ def test_frozen_layers_stay_as_they_are(learner):
 
 def test_a_rate_that_diverges_stops_and_says_so(learner):
     rows, complaint = fit_plain_sgd(learner(), 50, 1e6)
-    assert complaint.startswith("The loss became ") or "no longer finite" in complaint
+    assert complaint.startswith("The loss became ")
     assert len(rows) < 50
 
 
