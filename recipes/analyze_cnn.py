@@ -30,7 +30,8 @@ def run(
     channels: str = "16,32",  # of each block's convolutions
     convolutions: int = 2,  # in each block
     dropout: float = 0.3,  # of the variants that have it, before the last two layers
-    lr: float = 0.05,  # learning rate, the same throughout
+    lr: float = 0.1,  # learning rate in the first epoch
+    decay: float = 0.7,  # factor on the learning rate after every epoch
     batch_size: int = 32,  # images per step
     epochs: int = 8,  # passes over the training images
     seeds: int = 3,  # trainings of every variant
@@ -53,7 +54,7 @@ def run(
                 "norm": norm,
                 "dropout": dropout if with_dropout else 0.0,
             }
-            return Setting("cnn", arguments, lr, batch_size, epochs)
+            return Setting("cnn", arguments, lr, batch_size, epochs, decay)
 
         return analyze(
             run,

@@ -62,6 +62,17 @@ def test_the_history_is_that_of_what_happened(learner, examples):
     assert rows[-1].validation_accuracy == pytest.approx(after.accuracy)
 
 
+def test_the_rate_decays_after_every_epoch_if_asked(learner):
+    rows, _ = fit_plain_sgd(learner(), 3, 0.08, decay=0.5)
+    assert [row.learning_rate for row in rows] == [0.08, 0.04, 0.02]
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.5, float("nan")])
+def test_a_decay_that_is_none_is_refused(learner, decay):
+    with pytest.raises(ToolkitError, match="Choose a factor above 0"):
+        fit_plain_sgd(learner(), 1, 0.1, decay=decay)
+
+
 def test_frozen_layers_stay_as_they_are(learner):
     trained = learner()
     trained.model.hidden.requires_grad_(False)

@@ -47,8 +47,9 @@ def choice(analysis: Analysis) -> str:
 def describe(setting: Setting) -> str:
     """A setting in one line."""
     network = ", ".join(f"{name} {value}" for name, value in setting.arguments.items())
+    decay = "" if setting.decay == 1 else f" times {setting.decay:g} after every epoch"
     return (
-        f"{setting.architecture} with {network}; learning rate {setting.learning_rate:g}, "
+        f"{setting.architecture} with {network}; learning rate {setting.learning_rate:g}{decay}, "
         f"batches of {setting.batch_size}, {setting.epochs} epochs"
     )
 

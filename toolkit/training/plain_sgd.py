@@ -15,16 +15,17 @@ class PlainSGD(Callback):
     """One pass over the training images, without any optimizer: Robbins and Monro's method (1951) on batches.
 
     fastai does the rest: it counts epochs, validates, calls other callbacks. Batches do not raise its events, which
-    would cost more than a small network's own arithmetic. The rate is the Learner's (``fit(epochs, lr)``).
+    would cost more than a small network's own arithmetic. The rate is the Learner's (``fit(epochs, lr)``), multiplied
+    by ``decay`` after every epoch.
     ``complaint`` says why training ended early, if it did.
     """
 
     order = 100  # after the other callbacks have prepared the epoch
     complaint = ""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, decay: float = 1.0) -> None:
         super().__init__()
-        self.history = history
+        self.history, self.decay = history, decay
 
     def before_train(self) -> None:
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
@@ -42,9 +43,12 @@ class PlainSGD(Callback):
             self.history.add(logits, loss, labels)
         raise CancelTrainException  # fastai's own loop would follow
 
+    def after_epoch(self) -> None:
+        self.opt.set_hyper("lr", self.decay * self.opt.hypers[-1]["lr"])
+
 
 def fit_plain_sgd(
-    learner: Learner, epochs: int, learning_rate: float, show_progress: bool = True
+    learner: Learner, epochs: int, learning_rate: float, decay: float = 1.0, show_progress: bool = True
 ) -> tuple[list[Epoch], str]:
     """Train; returns a row for each epoch with finite losses, and why training ended early, "" if it did not.
 
@@ -54,8 +58,10 @@ def fit_plain_sgd(
         raise ToolkitError(f"Cannot train for {epochs} epochs. Choose 1 or more.")
     if not 0 < learning_rate < math.inf:
         raise ToolkitError(f"Cannot train with the learning rate {learning_rate:g}. Choose a positive number.")
+    if not 0 < decay <= 1:
+        raise ToolkitError(f"The learning rate cannot decay by {decay:g}. Choose a factor above 0, up to 1.")
     history = History()
-    sgd = PlainSGD(history)
+    sgd = PlainSGD(history, decay)
     progress = ProgressBar(history)
     progress.bar.disable |= not show_progress
     with learner.no_logging(), progress.bar:

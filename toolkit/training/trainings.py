@@ -38,6 +38,7 @@ class Setting:
     learning_rate: float
     batch_size: int
     epochs: int
+    decay: float = 1.0  # factor on the rate after every epoch
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def train(
     network = build_model(setting.architecture, **setting.arguments).to(device)
     loaders = make_loaders(parts.training, parts.validation, setting.batch_size, seed, device)
     learner = make_learner(network, loaders)
-    history, complaint = fit_plain_sgd(learner, setting.epochs, setting.learning_rate, show_progress)
+    history, complaint = fit_plain_sgd(learner, setting.epochs, setting.learning_rate, setting.decay, show_progress)
     return network, Outcome(setting, seed, tuple(history), complaint)
 
 
