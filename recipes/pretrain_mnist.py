@@ -10,20 +10,16 @@ Expect  see docs/results.md for the accuracy, time and curve of each.
 
 from pathlib import Path
 
-import torch
-
 from toolkit.data.augment import augmentation
-from toolkit.data.labelled_images import CLASSES
 from toolkit.data.loaders import make_loaders
 from toolkit.data.mnist import load_mnist
 from toolkit.data.splits import hold_out
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
-from toolkit.models import all_arguments, build_model
-from toolkit.models.bundle import ModelCard, save_model
-from toolkit.reporting.plots import plot_confusion, plot_history, plot_misread, save_figure
-from toolkit.runs import start_run, versions
+from toolkit.models import build_model
+from toolkit.results import write_results
+from toolkit.runs import start_run
 from toolkit.training.devices import bfloat16_pays, choose_device
-from toolkit.training.fit import Autocast, fit_one_cycle, history_rows, make_learner
+from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
 from toolkit.training.seeds import seed_everything
 
 
@@ -58,26 +54,18 @@ def run(
         held_back = score(network, validation)
         logits = predict_logits(network, data.test.images)
         scores = score_logits(logits, data.test)
-        run.write_csv("history.csv", history_rows(history))
-        records = {"held_out": held_back.as_record(), "mnist_test": scores.as_record()}
-        run.write_json("scores.json", records)
-        name = f"mnist_{model}"
-        card = ModelCard(
-            name=name,
+        both = {"held_out": held_back, "mnist_test": scores}
+        run.write_json("scores.json", {name: found.as_record() for name, found in both.items()})
+        write_results(
+            run,
+            network,
+            history,
+            both,
+            (data.test, logits),
+            name=f"mnist_{model}",
+            data="MNIST's test images",
             architecture=model,
-            arguments=all_arguments(model, dropout=dropout),
-            classes=list(CLASSES),
-            scores=records,
-            recipe=run.recipe,
-            options=run.options,
-            versions=versions(),
-            date=run.date,
+            arguments={"dropout": dropout},
         )
-        card = save_model(run.folder / "model", network, card)
-        run.facts.update(weights_sha256=card.weights_sha256)
-        probabilities = torch.softmax(logits, dim=1).numpy()
-        save_figure(plot_history(history, f"{name} on MNIST"), run.folder / "curves.png")
-        save_figure(plot_confusion(scores, f"{name} on MNIST's test images"), run.folder / "confusion.png")
-        save_figure(plot_misread(data.test, probabilities, name), run.folder / "misread.png")
         print(f"Held out:   {held_back}\nMNIST test: {scores}\nRun: {run.folder}")
     return scores

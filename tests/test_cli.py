@@ -7,6 +7,9 @@ import sys
 import pytest
 from PIL import Image
 
+from tests.data.test_csv_digits import csv_text
+from toolkit.evaluation.scores import predict_logits
+from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT
 
 # heavy modules that help must not import
@@ -97,6 +100,7 @@ def test_a_misspelt_word_is_refused_with_the_closest_one(run, words, hint):
         (["recipe", "evaluate_models"], "There is no finished run of finetune_last_layer"),
         (["recipe", "pretrain_mnist", "--mnist", ROOT / "docs"], "lacks train-images-idx3-ubyte"),
         (["predict", ROOT / "README.md"], "is not an image"),
+        (["label", "nothing.csv"], "cannot be read"),
         (["export", "nothing"], "There is no model 'nothing'"),
         (["data", "example", ROOT / "README.md"], "exists already"),
     ],
@@ -116,6 +120,16 @@ def test_predict_prints_json(run, digits):
     assert status == 0
     assert answer[0]["image"] == str(image)
     assert len(answer[0]["top"]) == 2
+
+
+def test_label_writes_a_submission(run, examples, tmp_path, small_model):
+    digits = examples["Test Set"]
+    (tmp_path / "test.csv").write_text(csv_text(digits, labels=False))
+    _, output, _ = run("label", tmp_path / "test.csv", "--out", tmp_path / "sub.csv", "--model", small_model)
+    lines = (tmp_path / "sub.csv").read_text().splitlines()
+    expected = predict_logits(load_model(small_model)[0], digits.images).argmax(1).tolist()
+    assert lines == ["ImageId,Label", *(f"{number},{label}" for number, label in enumerate(expected, 1))]
+    assert "20 images" in output
 
 
 def test_data_mnist_counts_and_draws(run, idx_files, tmp_path):

@@ -48,6 +48,23 @@ def predict(
 
 
 @app.command()
+def label(
+    csv: Annotated[Path, typer.Argument(help="CSV file of images, such as Kaggle's test.csv; plain, .gz or .zip")],
+    out: Annotated[Path, typer.Option(help="CSV file to write")] = Path("submission.csv"),
+    model: Model = "mnist_resnet",
+) -> None:
+    """Read every image of a CSV file, for Kaggle's "Digit Recognizer"."""
+    from toolkit.data.csv_digits import read_csv_images
+    from toolkit.evaluation.prediction import write_submission
+    from toolkit.evaluation.scores import predict_logits
+    from toolkit.models.bundle import load_model
+
+    images = read_csv_images(csv)
+    write_submission(out, predict_logits(load_model(model)[0], images))
+    print(f"Written: {out} ({len(images):,} images)")
+
+
+@app.command()
 def export(
     model: Annotated[str, typer.Argument(help="published model, or a run's folder")],
     out: Annotated[Path, typer.Option(help="file to write")] = Path("learner.pkl"),

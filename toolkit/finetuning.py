@@ -3,23 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from toolkit.data.digit_folders import load_digits
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
-from toolkit.models.bundle import ModelCard, load_model, save_model
+from toolkit.models.bundle import load_model
 from toolkit.reporting.plots import (
-    plot_confusion,
-    plot_history,
     plot_learning_rates,
-    plot_misread,
     save_figure,
 )
-from toolkit.runs import start_run, versions
+from toolkit.results import write_results
+from toolkit.runs import start_run
 from toolkit.training.adapting import Adaptation, layer_rates, make_adapting_learner
 from toolkit.training.devices import choose_device
 from toolkit.training.export import export_learner
-from toolkit.training.fit import best_epoch, fit_one_cycle, history_rows
+from toolkit.training.fit import best_epoch, fit_one_cycle
 from toolkit.training.lr_finder import find_learning_rate
 
 
@@ -74,28 +70,20 @@ def finetune(
         logits = predict_logits(network, sets.validation.images)
         after = score_logits(logits, sets.validation)
 
-        run.write_csv("history.csv", history_rows(history))
         run.write_json("scores.json", {"before": before.as_record(), "validation": after.as_record()})
         run.facts.update(best_epoch=best_epoch(history).epoch)
-        card = ModelCard(
+        write_results(
+            run,
+            network,
+            history,
+            {"validation": after},
+            (sets.validation, logits),
             name=f"{start.name}.{run.recipe}",
+            data="Validation Set",
             architecture=start.architecture,
             arguments=start.arguments,
-            classes=start.classes,
-            scores={"validation": after.as_record()},
-            recipe=run.recipe,
-            options=run.options,
-            versions=versions(),
-            date=run.date,
             started_from=start.weights_sha256,
         )
-        card = save_model(run.folder / "model", network, card)
-        run.facts.update(weights_sha256=card.weights_sha256)
         export_learner(network, run.folder / "learner.pkl")
-        name = f"{start.name}, {run.recipe}"
-        probabilities = torch.softmax(logits, dim=1).numpy()
-        save_figure(plot_history(history, name), run.folder / "curves.png")
-        save_figure(plot_confusion(after, "Validation Set"), run.folder / "confusion.png")
-        save_figure(plot_misread(sets.validation, probabilities, "Validation Set"), run.folder / "misread.png")
         print(f"Validation before: {before}\nValidation after:  {after}\nRun: {run.folder}")
     return after

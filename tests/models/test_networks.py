@@ -64,3 +64,30 @@ def test_pixels_get_mean_zero_and_deviation_one():
 def test_what_does_not_exist_is_refused(name, arguments, complaint):
     with pytest.raises(ToolkitError, match=complaint):
         build_model(name, **arguments)
+
+
+def test_layer_normalisation_is_an_argument_of_the_mlp_and_off_by_default():
+    def norms(network):
+        return [m.normalized_shape for m in network.modules() if isinstance(m, torch.nn.LayerNorm)]
+
+    assert norms(build_model("mlp", hidden=(50, 40), layer_norm=True)) == [(50,), (40,)]
+    assert norms(build_model("mlp", hidden=(50, 40))) == []
+
+
+@pytest.mark.parametrize("hidden", [(0,), (20, -1), (2.5,)])
+def test_layers_without_neurons_are_refused(hidden):
+    with pytest.raises(ToolkitError, match="whole numbers above 0"):
+        build_model("mlp", hidden=hidden)
+
+
+@pytest.mark.parametrize(("norm", "kind"), [("batch", "BatchNorm2d"), ("layer", "GroupNorm"), ("none", None)])
+def test_the_norm_and_the_convolutions_per_block_of_the_cnn_are_arguments(norm, kind):
+    network = build_model("cnn", channels=(8, 16), norm=norm, convolutions=1)
+    kinds = [type(module).__name__ for module in network.blocks.modules()]
+    assert kinds.count("Conv2d") == 2
+    assert {name for name in kinds if "Norm" in name} == ({kind} if kind else set())
+
+
+def test_a_norm_that_does_not_exist_is_refused():
+    with pytest.raises(ToolkitError, match="no norm 'group'"):
+        build_model("cnn", norm="group")

@@ -4,11 +4,13 @@ A loader that decodes or transforms image by image is eight times slower on MNIS
 loader drops the last partial batch; these visit every image exactly once per epoch.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from fastai.data.core import DataLoaders
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, TensorDataset
+from torch.utils.data import DataLoader
 
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
@@ -38,16 +40,14 @@ def make_loaders(
     order = torch.Generator().manual_seed(seed)
 
     def loader(digits: LabelledImages, size: int, shuffled: bool) -> DataLoader:
-        tensors = TensorDataset(torch.tensor(digits.images, device=device), torch.tensor(digits.labels, device=device))
-        sampler = RandomSampler(tensors, generator=order) if shuffled else SequentialSampler(tensors)
-
         def collate(batch: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
             images, labels = batch
             return (augment(images) if augment and shuffled else images), labels
 
-        # a sampler of index lists and batch_size=None: the dataset is asked for whole batches
-        batches = BatchSampler(sampler, size, drop_last=False)
-        return DataLoader(tensors, sampler=batches, batch_size=None, collate_fn=collate, generator=order)
+        dataset: Any = _InMemory(torch.tensor(digits.images, device=device), torch.tensor(digits.labels, device=device))
+        batches = _Batches(len(digits), size, order if shuffled else None, device)
+        # a sampler of batches and batch_size=None: the dataset is asked for whole batches
+        return DataLoader(dataset, sampler=batches, batch_size=None, collate_fn=collate, generator=order)
 
     loaders = DataLoaders(
         loader(training, batch_size, shuffled=True), loader(validation, VALIDATION_BATCH, shuffled=False)
@@ -56,3 +56,31 @@ def make_loaders(
     # move the model to the GPU whenever there is one
     loaders._device = device
     return loaders
+
+
+class _InMemory:
+    """A dataset for whole batches: ``index_select`` takes a tenth of the time that indexing with a list takes."""
+
+    def __init__(self, *tensors: torch.Tensor) -> None:
+        self.tensors = tensors
+
+    def __len__(self) -> int:
+        return len(self.tensors[0])
+
+    def __getitem__(self, indices: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(tensor.index_select(0, indices) for tensor in self.tensors)
+
+
+class _Batches:
+    """The indices of every batch of an epoch, in a new order each time if there is a generator to draw it."""
+
+    def __init__(self, count: int, size: int, order: torch.Generator | None, device: torch.device) -> None:
+        self.count, self.size, self.order, self.device = count, size, order, device
+
+    def __len__(self) -> int:
+        return math.ceil(self.count / self.size)
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        order = self.order
+        indices = torch.arange(self.count) if order is None else torch.randperm(self.count, generator=order)
+        return iter(indices.to(self.device).split(self.size))

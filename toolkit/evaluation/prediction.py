@@ -14,6 +14,7 @@ from toolkit.evaluation.scores import predict_logits
 from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_grey
 from toolkit.images.single_digit import isolate_ink
+from toolkit.paths import atomic_write
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,11 @@ def _read_digit(path: Path) -> np.ndarray:
         return normal_form(isolate_ink(grey))
     except ToolkitError as error:
         raise ToolkitError(f"{path}: {error}") from error
+
+
+def write_submission(path: Path, logits: torch.Tensor) -> Path:
+    """Write the likeliest digit of each image as Kaggle's "Digit Recognizer" wants it: ImageId from 1, Label."""
+    with atomic_write(path) as temporary:
+        lines = [f"{number},{label}\n" for number, label in enumerate(logits.argmax(1).tolist(), 1)]
+        temporary.write_text("ImageId,Label\n" + "".join(lines))
+    return path

@@ -11,6 +11,7 @@ from toolkit.paths import make_folder, runs_folder
 
 EVALUATION_RECIPES = ("evaluate_models",)
 LOG = "test_set_openings.jsonl"
+MNIST_LOG = "mnist_test_openings.jsonl"
 
 
 def open_test_set(recipe: str, folder: Path | None = None) -> LabelledImages:
@@ -24,17 +25,26 @@ def open_test_set(recipe: str, folder: Path | None = None) -> LabelledImages:
             "Decide on Validation Set."
         )
     digits = read_test_set(folder)
-    entry = {"time": datetime.now().isoformat(timespec="seconds"), "recipe": recipe, "n": len(digits)}
-    log = make_folder(runs_folder()) / LOG
-    try:
-        with log.open("a") as stream:
-            stream.write(json.dumps(entry) + "\n")
-    except OSError as error:
-        raise ToolkitError(f"The opening cannot be logged in {log}: {error.strerror}. Make it writable.") from error
+    _log(LOG, recipe=recipe, n=len(digits))
     return digits
 
 
-def openings() -> list[dict[str, object]]:
+def openings(log: str = LOG) -> list[dict[str, object]]:
     """Every opening so far, oldest first."""
-    log = runs_folder() / LOG
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    path = runs_folder() / log
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def log_mnist_opening(recipe: str, data_sha256: str, n: int) -> int:
+    """Write down that the test part of the divided MNIST was scored; returns how often that was so by now."""
+    _log(MNIST_LOG, recipe=recipe, n=n, data_sha256=data_sha256)
+    return sum(entry["data_sha256"] == data_sha256 for entry in openings(MNIST_LOG))
+
+
+def _log(log: str, **entry: object) -> None:
+    path = make_folder(runs_folder()) / log
+    try:
+        with path.open("a") as stream:
+            stream.write(json.dumps({"time": datetime.now().isoformat(timespec="seconds"), **entry}) + "\n")
+    except OSError as error:
+        raise ToolkitError(f"The opening cannot be logged in {path}: {error.strerror}. Make it writable.") from error

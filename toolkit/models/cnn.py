@@ -1,21 +1,45 @@
 """A small convolutional network."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 from toolkit.models.pixels import StandardisePixels
 
+NORMS: dict[
+    str, Callable[[int], nn.Module] | None
+] = {  # layer normalisation of an image's channels and pixels is group normalisation with a single group
+    "batch": nn.BatchNorm2d,
+    "layer": lambda channels: nn.GroupNorm(1, channels),
+    "none": None,
+}
+
 
 class CNN(nn.Module):
-    """Three blocks of two 3x3 convolutions, each halving the image, then one hidden layer.
+    """Blocks of 3x3 convolutions, each block halving the image, then one hidden layer.
 
-    Input (N, 1, 28, 28) raw pixels, output (N, 10) logits. ``dropout`` precedes the last two layers.
+    Input (N, 1, 28, 28) raw pixels, output (N, 10) logits. ``channels`` has one entry per block, which holds
+    so many ``convolutions``; ``norm`` (batch, layer or none) comes before their ReLU. ``dropout`` precedes the
+    last two layers.
     """
 
-    def __init__(self, channels: tuple[int, ...] = (24, 48, 96), hidden: int = 128, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        channels: tuple[int, ...] = (24, 48, 96),
+        hidden: int = 128,
+        dropout: float = 0.0,
+        norm: str = "batch",
+        convolutions: int = 2,
+    ) -> None:
         super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"there is no norm '{norm}', only {', '.join(NORMS)}")
         self.pixels = StandardisePixels()
-        blocks = [_block(inputs, outputs) for inputs, outputs in zip((1, *channels), channels, strict=False)]
+        blocks = [
+            _block(inputs, outputs, norm, convolutions)
+            for inputs, outputs in zip((1, *channels), channels, strict=False)
+        ]
         self.blocks = nn.Sequential(*blocks)
         side = 28 // 2 ** len(channels)
         self.hidden = nn.Sequential(
@@ -31,8 +55,11 @@ class CNN(nn.Module):
         return {"blocks": r"^blocks\.(\d+)", "hidden": r"^hidden"}
 
 
-def _block(inputs: int, outputs: int) -> nn.Sequential:
-    def convolution(inputs: int) -> list[nn.Module]:
-        return [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-
-    return nn.Sequential(*convolution(inputs), *convolution(outputs), nn.MaxPool2d(2))
+def _block(inputs: int, outputs: int, norm: str, convolutions: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for _ in range(convolutions):
+        make_norm = NORMS[norm]
+        layers.append(nn.Conv2d(inputs, outputs, 3, padding=1, bias=make_norm is None))
+        layers += [nn.ReLU()] if make_norm is None else [make_norm(outputs), nn.ReLU()]
+        inputs = outputs
+    return nn.Sequential(*layers, nn.MaxPool2d(2))

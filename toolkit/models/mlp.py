@@ -9,16 +9,20 @@ from toolkit.models.pixels import StandardisePixels
 class MLP(nn.Module):
     """784 pixels, any number of hidden layers with ReLU, ten logits.
 
-    Input (N, 1, 28, 28) raw pixels, output (N, 10) logits. ``dropout`` follows every hidden layer.
+    Input (N, 1, 28, 28) raw pixels, output (N, 10) logits. ``hidden`` holds the neurons of each hidden layer;
+    ``layer_norm`` (Ba et al., 2016) comes before its ReLU, ``dropout`` after.
     """
 
-    def __init__(self, hidden: tuple[int, ...] = (1024, 512), dropout: float = 0.0) -> None:
+    def __init__(self, hidden: tuple[int, ...] = (1024, 512), dropout: float = 0.0, layer_norm: bool = False) -> None:
         super().__init__()
+        if not all(isinstance(width, int) and width > 0 for width in hidden):
+            raise ValueError(f"hidden layers of {list(hidden)} neurons: whole numbers above 0 are needed")
         self.pixels = StandardisePixels()
         layers = []
         inputs = 28 * 28
         for width in hidden:
-            layers.append(nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)))
+            norm = [nn.LayerNorm(width)] if layer_norm else []
+            layers.append(nn.Sequential(nn.Linear(inputs, width), *norm, nn.ReLU(), nn.Dropout(dropout)))
             inputs = width
         self.hidden = nn.Sequential(*layers)
         self.output = nn.Linear(inputs, 10)

@@ -1,5 +1,6 @@
 """Pictures of a run, as PNG. Colours are Okabe and Ito's, which colour-blind eyes can tell apart."""
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,13 @@ def save_figure(figure: Figure, path: Path) -> Path:
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=150, format="png")
     return path
+
+
+def figure_png(figure: Figure) -> bytes:
+    """``figure`` as a PNG at 150 dots per inch, to show in a notebook."""
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=150, format="png")
+    return stream.getvalue()
 
 
 def plot_history(history: Sequence[Epoch], title: str) -> Figure:
@@ -101,6 +109,28 @@ def plot_misread(digits: LabelledImages, probabilities: np.ndarray, title: str, 
         more = f", the {most} surest shown" if len(wrong) > most else ""
         title = f"{title}: {len(wrong)} of {len(digits)} misread{more}"
     return plot_digits(digits.images[shown], captions, title)
+
+
+def plot_confused(digits: LabelledImages, predicted: np.ndarray, title: str, pairs: int = 5, most: int = 8) -> Figure:
+    """The pairs of digits most often confused, either way round, a row each; ``predicted`` is int64 (N,)."""
+    counts = np.zeros((len(CLASSES), len(CLASSES)), dtype=int)
+    np.add.at(counts, (digits.labels, predicted), 1)
+    mutual = np.triu(counts + counts.T, 1)
+    order = np.argsort(-mutual, axis=None, kind="stable")[:pairs]
+    rows = [(int(i), int(j)) for i, j in np.transpose(np.unravel_index(order, mutual.shape)) if mutual[i, j]]
+    figure = Figure(figsize=(9, 1.25 * len(rows) + 0.7), layout="constrained")
+    for (i, j), row in zip(rows, figure.subplots(len(rows) or 1, most + 1, squeeze=False), strict=False):
+        members = np.flatnonzero(((digits.labels == i) & (predicted == j)) | ((digits.labels == j) & (predicted == i)))
+        said = f"{i} and {j}: {mutual[i, j]}\n{counts[i, j]} x {i} read as {j}\n{counts[j, i]} x {j} read as {i}"
+        row[0].text(0.0, 0.5, said, va="center", fontsize=8)
+        for axes, member in zip(row[1:], members, strict=False):
+            _show(axes, digits.images[member, 0])
+            axes.set_title(f"{digits.labels[member]} read as {predicted[member]}", fontsize=7, y=-0.02, va="top")
+    wrong = int((digits.labels != predicted).sum())
+    for axes in figure.axes:
+        axes.set_axis_off()
+    figure.suptitle(f"{title}: the pairs most often confused ({wrong} of {len(digits):,} misread)", fontsize=10)
+    return figure
 
 
 def plot_contact_sheet(digits: LabelledImages, title: str, columns: int = 12) -> Figure:

@@ -129,16 +129,18 @@ class History(Callback):
         self._begin()
 
     def _begin(self) -> None:
-        self.sums, self.count = torch.zeros(2, device=next(self.model.parameters()).device), 0
+        self.loss_sum, self.correct, self.count = torch.tensor(0.0), torch.tensor(0), 0
 
     def _means(self) -> tuple[float, float]:
-        loss, accuracy = (self.sums / self.count).tolist()
-        return loss, accuracy
+        return float(self.loss_sum) / self.count, int(self.correct) / self.count
 
     def after_batch(self) -> None:
-        labels = self.yb[0]
-        correct = (self.pred.argmax(1) == labels).sum()
-        self.sums += torch.stack([self.loss.detach() * len(labels), correct])
+        self.add(self.pred, self.loss, self.yb[0])
+
+    def add(self, logits: torch.Tensor, loss: torch.Tensor, labels: torch.Tensor) -> None:
+        """Count one batch; whoever supplies a loop of his own calls this for each."""
+        self.loss_sum = self.loss_sum + loss.detach() * len(labels)
+        self.correct = self.correct + (logits.argmax(1) == labels).sum()
         self.count += len(labels)
 
     def after_epoch(self) -> None:
@@ -232,6 +234,7 @@ class ProgressBar(Callback):
         row = self.history.epochs[-1]
         self.bar.update(
             self.task,
+            completed=row.epoch * len(self.dls.train),
             description=f"epoch {row.epoch}/{self.n_epoch}  loss {row.training_loss:.3f}"
             f" / {row.validation_loss:.3f} validation",
         )

@@ -1,0 +1,69 @@
+"""What dropout and layer normalisation each do to a convolutional network, and both together.
+
+    python -m toolkit recipe analyze_cnn
+    python -m toolkit recipe analyze_cnn --epochs 12 --seeds 5
+
+The same protocol as analyze_mlp: plain stochastic gradient descent, several seeds, the best variant by the
+validation part trained once more and tested, once.
+
+Needs   MNIST (fetched once), or Kaggle's "Digit Recognizer" as CSV.
+Expect  see docs/results.md for time, figures and accuracy.
+"""
+
+from pathlib import Path
+
+from toolkit.analysis import Plan, analyze
+from toolkit.evaluation.scores import Scores
+from toolkit.options import numbers
+from toolkit.runs import start_run
+from toolkit.training.trainings import Setting
+
+VARIANTS = {  # dropout is used or not, norm
+    "plain": (False, "none"),
+    "dropout": (True, "none"),
+    "layer norm": (False, "layer"),
+    "both": (True, "layer"),
+}
+
+
+def run(
+    channels: str = "16,32",  # of each block's convolutions
+    convolutions: int = 2,  # in each block
+    dropout: float = 0.3,  # of the variants that have it, before the last two layers
+    lr: float = 0.1,  # learning rate in the first epoch
+    decay: float = 0.7,  # factor on the learning rate after every epoch
+    batch_size: int = 32,  # images per step
+    epochs: int = 8,  # passes over the training images
+    seeds: int = 3,  # trainings of every variant
+    seed: int = 0,  # the first of them
+    split_seed: int = 0,  # fixes which image is in which part
+    mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
+    csv: Path | None = None,  # CSV file of labelled digits instead of MNIST's own
+    processes: int | None = None,  # trainings side by side; without it one per core, four at most
+    device: str = "auto",  # cpu, cuda, ...
+) -> Scores:
+    """Scores of the chosen variant on the test part."""
+    with start_run(__file__, locals()) as run:
+        widths = numbers("channels", channels, int)
+
+        def make(variant: str) -> Setting:
+            with_dropout, norm = VARIANTS[variant]
+            arguments = {
+                "channels": widths,
+                "convolutions": convolutions,
+                "norm": norm,
+                "dropout": dropout if with_dropout else 0.0,
+            }
+            return Setting("cnn", arguments, lr, batch_size, epochs, decay)
+
+        return analyze(
+            run,
+            Plan(make, {"variant": "plain"}, {"variant": list(VARIANTS)}),
+            seeds=seeds,
+            seed=seed,
+            split_seed=split_seed,
+            mnist=mnist,
+            csv=csv,
+            processes=processes,
+            device=device,
+        )

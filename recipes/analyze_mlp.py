@@ -1,0 +1,72 @@
+"""What learning rate, batch size, neurons and layers each do to a feed-forward network.
+
+    python -m toolkit recipe analyze_mlp
+    python -m toolkit recipe analyze_mlp --learning-rates 0.001,0.01,0.1,0.5 --seeds 5
+
+One factor at a time is varied from a baseline, every training starts from scratch, and an analysis that was
+interrupted goes on where it stopped. The setting that does best on the validation part is trained once more
+and tested, once.
+
+Needs   MNIST (fetched once), or Kaggle's "Digit Recognizer" as CSV.
+Expect  see docs/results.md for time, figures and accuracy.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from toolkit.analysis import Plan, analyze
+from toolkit.evaluation.scores import Scores
+from toolkit.options import numbers
+from toolkit.runs import start_run
+from toolkit.training.trainings import Setting
+
+
+def run(
+    learning_rates: str = "0.01,0.03,0.1,0.3",  # values to try
+    batch_sizes: str = "16,32,64,256",  # values to try
+    neurons_per_layer: str = "32,128,256,512",  # values to try
+    hidden_layers: str = "2,3,4,5",  # values to try
+    learning_rate: float = 0.1,  # the baseline's
+    batch_size: int = 32,  # the baseline's
+    neurons: int = 128,  # the baseline's, in every hidden layer
+    layers: int = 2,  # the baseline's hidden layers
+    epochs: int = 12,  # passes over the training images
+    seeds: int = 3,  # trainings of every setting
+    seed: int = 0,  # the first of them
+    split_seed: int = 0,  # fixes which image is in which part
+    mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
+    csv: Path | None = None,  # CSV file of labelled digits instead of MNIST's own
+    processes: int | None = None,  # trainings side by side; without it one per core, four at most
+    device: str = "auto",  # cpu, cuda, ...
+) -> Scores:
+    """Scores of the chosen setting on the test part."""
+    with start_run(__file__, locals()) as run:
+
+        def make(learning_rate: float, batch_size: int, neurons_per_layer: int, hidden_layers: int) -> Setting:
+            hidden = [neurons_per_layer] * hidden_layers
+            return Setting("mlp", {"hidden": hidden}, learning_rate, batch_size, epochs)
+
+        baseline = {
+            "learning_rate": learning_rate,
+            "batch_size": batch_size,
+            "neurons_per_layer": neurons,
+            "hidden_layers": layers,
+        }
+        values: dict[str, Sequence[float]] = {
+            "learning_rate": sorted({*numbers("learning_rates", learning_rates, float), learning_rate}),
+            "batch_size": sorted({*numbers("batch_sizes", batch_sizes, int), batch_size}),
+            "neurons_per_layer": sorted({*numbers("neurons_per_layer", neurons_per_layer, int), neurons}),
+            "hidden_layers": sorted({*numbers("hidden_layers", hidden_layers, int), layers}),
+        }
+        plan = Plan(make, baseline, values)
+        return analyze(
+            run,
+            plan,
+            seeds=seeds,
+            seed=seed,
+            split_seed=split_seed,
+            mnist=mnist,
+            csv=csv,
+            processes=processes,
+            device=device,
+        )

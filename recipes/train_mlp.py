@@ -1,0 +1,62 @@
+"""Train a feed-forward network from scratch with plain stochastic gradient descent.
+
+    python -m toolkit recipe train_mlp
+    python -m toolkit recipe train_mlp --hidden 512,512 --lr 0.1 --batch-size 32
+    python -m toolkit recipe train_mlp --csv train.csv
+
+Needs   MNIST (fetched once), or Kaggle's "Digit Recognizer" as CSV.
+Expect  see docs/results.md; the loop is toolkit/training/plain_sgd.py.
+"""
+
+from pathlib import Path
+
+from toolkit.data.parts import load_parts
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import Scores, predict_logits, score_logits
+from toolkit.options import numbers
+from toolkit.results import write_results
+from toolkit.runs import start_run
+from toolkit.training.devices import choose_device
+from toolkit.training.trainings import Setting, train
+
+
+def run(
+    hidden: str = "256,128",  # neurons of each hidden layer
+    lr: float = 0.01,  # learning rate, the same throughout
+    batch_size: int = 64,  # images per step
+    epochs: int = 20,  # passes over the training images
+    dropout: float = 0.0,  # after every hidden layer
+    layer_norm: bool = False,  # layer normalisation in every hidden layer
+    seed: int = 0,  # fixes weights and order
+    split_seed: int = 0,  # fixes which image is in which part
+    mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
+    csv: Path | None = None,  # CSV file of labelled digits instead of MNIST's own
+    device: str = "auto",  # cpu, cuda, ...
+) -> Scores:
+    """Validation scores after the last epoch; the test part stays unseen."""
+    with start_run(__file__, locals()) as run:
+        place = choose_device(device)
+        run.options.update(device=str(place))
+        parts = load_parts(mnist, csv, split_seed)
+        print(parts)
+        arguments = {"hidden": numbers("hidden", hidden, int), "dropout": dropout, "layer_norm": layer_norm}
+        network, outcome = train(Setting("mlp", arguments, lr, batch_size, epochs), seed, parts, place)
+        if outcome.complaint:
+            raise ToolkitError(f"{outcome.complaint} Train again with a smaller learning rate (--lr).")
+
+        logits = predict_logits(network, parts.validation.images)
+        scores = score_logits(logits, parts.validation)
+        run.write_json("scores.json", {"validation": scores.as_record()})
+        write_results(
+            run,
+            network,
+            outcome.history,
+            {"validation": scores},
+            (parts.validation, logits),
+            name="mlp",
+            data="the validation part",
+            architecture="mlp",
+            arguments=arguments,
+        )
+        print(f"Validation: {scores}\nRun: {run.folder}")
+    return scores

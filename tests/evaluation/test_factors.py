@@ -1,0 +1,57 @@
+import json
+import math
+
+import pytest
+
+from toolkit.evaluation.factors import Analysis, Factor, Level, difference
+from toolkit.training.fit import Epoch
+from toolkit.training.trainings import Outcome, Setting
+
+
+def level(value, accuracies, complaint="", losses=(0.5, 0.2, 0.3)) -> Level:
+    """Trainings of three epochs that ended with these validation accuracies."""
+    setting = Setting("mlp", {"hidden": [8]}, 0.1, 16, 3)
+    outcomes = [
+        Outcome(
+            setting,
+            seed,
+            tuple(Epoch(number, 0.1, loss, 0.99, loss, accuracy, 1.0 + seed) for number, loss in enumerate(losses, 1)),
+            complaint,
+        )
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    return Level(value, setting, tuple(outcomes))
+
+
+def test_a_level_sums_up_its_seeds():
+    summed = level(64, [0.95, 0.96, 0.97])
+    assert summed.accuracy == pytest.approx(0.96)
+    assert summed.gaps == pytest.approx([0.04, 0.03, 0.02])
+    assert summed.lowest_loss_epochs == [2, 2, 2]
+    assert summed.seconds_per_epoch == 2.0
+    assert summed.diverged == 0
+
+
+def test_the_best_came_to_its_end():
+    factor = Factor("learning_rate", (level(0.1, [0.9, 0.9]), level(9.0, [0.99, 0.99], "The loss became nan.")), 0.1)
+    assert factor.best.value == 0.1
+    assert factor.levels[1].accuracies == [0, 0]
+    assert factor.levels[1].finished == []
+
+
+def test_differences_come_with_what_the_seeds_explain():
+    clear = difference([0.98, 0.981, 0.982], [0.95, 0.951, 0.949])
+    assert clear.mean == pytest.approx(0.031, abs=1e-3)
+    assert clear.beyond_luck
+    assert clear.low < clear.mean < clear.high
+    assert not difference([0.98, 0.96, 0.97], [0.965, 0.97, 0.96]).beyond_luck
+    assert difference([0.5], [0.1]).low == -math.inf
+    assert difference([0.5, 0.5], [0.1, 0.1]).beyond_luck
+
+
+def test_an_analysis_survives_its_file():
+    factor = Factor("learning_rate", (level(0.1, [0.9, 0.91]), level(0.5, [0.95, 0.93])), 0.1)
+    for combined in (None, level("both", [0.99, 0.98])):
+        analysis = Analysis((factor,), combined, (600, 200))
+        assert Analysis.from_record(json.loads(json.dumps(analysis.as_record()))) == analysis
+        assert analysis.best.value == ("both" if combined else 0.5)

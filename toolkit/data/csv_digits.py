@@ -1,0 +1,112 @@
+"""Digits from CSV files: one image a line, its label (if it has one) before its 784 pixels.
+
+Kaggle's "Digit Recognizer" (``train.csv``, ``test.csv``) and the pair ``mnist_train.csv``, ``mnist_test.csv``
+have this form, with a line of column names or without, plain, as .gz or as .zip.
+"""
+
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.errors import ToolkitError
+
+PIXELS = 28 * 28
+
+
+def read_labelled_csv(path: Path) -> LabelledImages:
+    """The images and labels of a CSV file, or of all labelled ones in a folder or .zip, ordered by name.
+
+    Raises ``ToolkitError`` naming line and column of the first value that is none, or when there are no labels.
+    """
+    contents = _contents(path)
+    tables = [_read(name, content) for name, content in contents.items()]
+    labelled = [(images, labels) for images, labels in tables if labels is not None]
+    if not labelled:
+        raise ToolkitError(
+            f"{path} has no labels ({PIXELS} columns, not {PIXELS + 1}): such images can only be read by a model. "
+            f"Name a file with labels, or label these: python -m toolkit label {path}"
+        )
+    images, labels = (np.concatenate(parts) for parts in zip(*labelled, strict=True))
+    return LabelledImages(images, labels)
+
+
+def read_csv_images(path: Path) -> np.ndarray:
+    """The images of one CSV file (plain, .gz, or alone in a .zip), uint8 (N, 1, 28, 28); labels are passed over."""
+    contents = _contents(path)
+    if len(contents) > 1:
+        raise ToolkitError(f"{path} holds several CSV files: {', '.join(contents)}. Unpack it and name one of them.")
+    ((name, content),) = contents.items()
+    return _read(name, content)[0]
+
+
+def _contents(path: Path) -> dict[str, bytes]:
+    """The CSV files at ``path`` by name; those of a folder or archive that hold no digits are left out."""
+    try:
+        if path.is_dir():
+            files = {str(file): file.read_bytes() for file in sorted(path.glob("*.csv"))}
+        elif zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = [name for name in sorted(archive.namelist()) if name.endswith(".csv")]
+                files = {f"{path}/{name}": archive.read(name) for name in names}
+        else:
+            content = path.read_bytes()
+            return {str(path): gzip.decompress(content) if path.suffix == ".gz" else content}
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        raise ToolkitError(f"{path} cannot be read: {error}. Name a CSV file, plain, .gz or .zip.") from error
+    digits = {name: content for name, content in files.items() if _columns(content) >= PIXELS}
+    if not digits:
+        raise ToolkitError(
+            f"{path} holds no CSV file of digits: {PIXELS} or {PIXELS + 1} columns were expected. Name another."
+        )
+    return digits
+
+
+def _columns(content: bytes) -> int:
+    return content.partition(b"\n")[0].count(b",") + 1
+
+
+def _read(name: str, content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+    columns = _columns(content)
+    if columns not in (PIXELS, PIXELS + 1):
+        raise ToolkitError(
+            f"{name}, line 1: {columns} columns, expected {PIXELS} pixels, with or without a label before them. "
+            "Name a CSV file of 28x28 images."
+        )
+    first = content.partition(b",")[0].strip().strip(b'"')
+    skipped = 0 if first.isdigit() else 1
+    try:
+        table = pd.read_csv(io.BytesIO(content), header=None, skiprows=skipped, dtype=np.int32).to_numpy()
+    except (ValueError, OverflowError, UnicodeDecodeError):  # pandas' ParserError is a ValueError
+        table = np.empty((0, 0), np.int32)
+    limits = np.full(columns, 255)
+    if columns > PIXELS:
+        limits[0] = 9
+    if table.shape[1:] != (columns,) or not len(table) or (table < 0).any() or (table > limits).any():
+        raise ToolkitError(_find_fault(name, content, skipped, limits))
+    images = table[:, -PIXELS:].astype(np.uint8).reshape(-1, 1, 28, 28)
+    return images, table[:, 0].astype(np.int64) if columns > PIXELS else None
+
+
+def _find_fault(name: str, content: bytes, skipped: int, limits: np.ndarray) -> str:
+    """Where the first wrong value stands; slow, so only for a file known to be wrong."""
+    rows = csv.reader(io.StringIO(content.decode("utf-8", errors="replace")))
+    for line, cells in enumerate(rows, 1):
+        if line <= skipped or not cells:
+            continue
+        if len(cells) != len(limits):
+            return f"{name}, line {line}: {len(cells)} columns, line 1 has {len(limits)}. Correct or remove the line."
+        for column, (cell, limit) in enumerate(zip(cells, limits, strict=True), 1):
+            if not (cell.strip().isdecimal() and int(cell) <= limit):
+                what = "label" if limit == 9 else "pixel"
+                return (
+                    f"{name}, line {line}, column {column}: {cell.strip()[:20]!r} is no {what} "
+                    f"(a whole number from 0 to {limit}). Correct or remove the line."
+                )
+    return f"{name} holds no images. Fetch it again."

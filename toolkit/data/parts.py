@@ -1,0 +1,75 @@
+"""MNIST's 70,000 images in three parts: 60 % to train on, 20 % to decide with, 20 % to test with once."""
+
+import hashlib
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from toolkit.data.csv_digits import read_labelled_csv
+from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.data.mnist import load_mnist
+from toolkit.data.splits import hold_out
+from toolkit.errors import ToolkitError
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The three parts. No image is in two of them; all have the same share of every digit."""
+
+    training: LabelledImages
+    validation: LabelledImages
+    test: LabelledImages
+
+    def __str__(self) -> str:
+        lines = [f"{'':10} {'images':>7}  {''.join(f'{digit:>6}' for digit in CLASSES)}"]
+        for part in fields(self):
+            digits: LabelledImages = getattr(self, part.name)
+            counts = "".join(f"{count:6,}" for count in digits.class_counts())
+            lines.append(f"{part.name:10} {len(digits):7,}  {counts}")
+        return "\n".join(lines)
+
+    @cached_property
+    def digest(self) -> str:
+        """A sha256 that tells these parts, and the order of their images, from all others."""
+        content = hashlib.sha256()
+        for part in fields(self):
+            digits: LabelledImages = getattr(self, part.name)
+            content.update(digits.images.tobytes())
+            content.update(digits.labels.tobytes())
+        return content.hexdigest()
+
+
+def load_parts(mnist: Path | None = None, csv: Path | None = None, seed: int = 0) -> Parts:
+    """The three parts of MNIST, from its IDX files (``mnist``, fetched if not given) or from ``csv``.
+
+    ``seed`` decides which image goes where, the same on every machine. Raises ``ToolkitError`` when both
+    sources are named or an image occurs twice.
+    """
+    if mnist and csv:
+        raise ToolkitError(f"The images come from {mnist} or from {csv}, not from both. Leave --mnist or --csv out.")
+    if csv:
+        return split_in_three(read_labelled_csv(csv), seed)
+    given = load_mnist(mnist)
+    images = np.concatenate([given.training.images, given.test.images])
+    return split_in_three(LabelledImages(images, np.concatenate([given.training.labels, given.test.labels])), seed)
+
+
+def split_in_three(digits: LabelledImages, seed: int) -> Parts:
+    """Divide ``digits`` 60 : 20 : 20, stratified by label (scikit-learn's ``train_test_split``)."""
+    if len(digits) < 50 or digits.class_counts().min() < 5:
+        counts = ", ".join(f"{digit}: {count}" for digit, count in zip(CLASSES, digits.class_counts(), strict=True))
+        raise ToolkitError(f"Three parts need 5 images of every digit or more, found {counts}. Add some.")
+    seen: dict[bytes, int] = {}
+    for number, image in enumerate(digits.images, 1):
+        first = seen.setdefault(hashlib.blake2b(image.tobytes(), digest_size=16).digest(), number)
+        if first != number:
+            raise ToolkitError(
+                f"Images {first} and {number} are the same: one could be trained on and the other tested with. "
+                "Remove one of them."
+            )
+    size = round(0.2 * len(digits))
+    rest, test = hold_out(digits, size, seed)
+    training, validation = hold_out(rest, size, seed)
+    return Parts(training, validation, test)

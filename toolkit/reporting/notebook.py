@@ -1,0 +1,189 @@
+"""An analysis told as a notebook: executed with its figures inside, typeset as PDF, zipped to hand in."""
+
+import json
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.factors import Analysis
+from toolkit.paths import ROOT, atomic_write
+from toolkit.reporting.insights import choice, describe, factor_section
+
+# without it figures keep their size in pixels and wide tables run off the page
+PAGE = """
+#set page(paper: "a4", margin: 2cm, numbering: "1")
+#set text(size: 10pt)
+#set table(inset: 4pt)
+#show table: set text(size: 8pt)
+#show raw.where(block: true): set text(size: 7.5pt)
+#show image: set image(width: 80%)
+#show figure: set block(breakable: false)
+#let horizontalrule = line(length: 100%)
+"""
+INTRODUCTION = """# Training from scratch on MNIST
+
+A feed-forward network is trained by plain stochastic gradient descent, and one factor after another is varied to see
+what it does. Every number below was computed by the toolkit that is imported here.
+
+## Data
+
+MNIST's images, divided into three parts, each with the same share of every digit: one to train on, one to decide
+with, one to test with at the end."""
+IMPORTS = """import inspect
+import warnings
+from pathlib import Path
+
+from IPython.display import Image
+
+warnings.simplefilter("ignore")  # of torch and timm about each other
+
+from toolkit.analysis import read_analysis
+from toolkit.data.parts import load_parts
+from toolkit.paths import runs_folder
+from toolkit.reporting.factor_plots import plot_factor, plot_overview
+from toolkit.reporting.plots import figure_png, plot_contact_sheet
+from toolkit.training.plain_sgd import PlainSGD
+
+
+def show(figure):
+    return Image(figure_png(figure))
+"""
+LOOP = """## The loop
+
+Batch, logits, cross entropy, gradients, step: the whole of the training, as a fastai callback in the place of
+fastai's own loop."""
+
+
+def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[str, Any]]:
+    """The cells that tell one analysis, from the run in ``folder``: tables and insights between the figures."""
+    start = analysis.factors[0].start.setting
+    training, validation = analysis.images
+    seeds = len(analysis.factors[0].start.outcomes)
+    cells = [
+        markdown(
+            f"## {title}\n\nBaseline: {describe(start)}. Each setting was trained {seeds} times from scratch, with "
+            f"another seed each time, on {training:,} images, and judged on {validation:,} others by its accuracy "
+            "after the last epoch. Differences come with Welch's 95 % interval over the seeds."
+        ),
+        code(
+            f'folder = runs_folder() / "{folder.parent.name}" / "{folder.name}"\n'
+            "analysis = read_analysis(folder)\nshow(plot_overview(analysis))"
+        ),
+    ]
+    for number, factor in enumerate(analysis.factors):
+        name = f"{factor.title[0].upper()}{factor.title[1:]}"
+        cells.append(markdown(f"### {name}\n\n{factor_section(factor, validation)}"))
+        cells.append(code(f"show(plot_factor(analysis.factors[{number}], analysis.images))"))
+    scores = json.loads((folder / "scores.json").read_text())["test"]
+    low, high = (100 * end for end in scores["interval_95"])
+    cells.append(
+        markdown(
+            f"### The best setting, tested\n\n{choice(analysis)} It was trained once more, with a new seed, and read "
+            f"**{100 * scores['accuracy']:.2f} %** of the test images ({scores['correct']:,} of {scores['n']:,}; 95 % "
+            f"interval {low:.2f} to {high:.2f} %)."
+        )
+    )
+    cells += [code(f'Image(folder / "{picture}.png")') for picture in ("curves", "confusion", "confused")]
+    return cells
+
+
+def opening_cells(parts: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Data and loop; ``parts`` are the arguments for ``load_parts``."""
+    given = ", ".join(f"{name}={_written(value)}" for name, value in parts.items())
+    return [
+        markdown(INTRODUCTION),
+        code(f"{IMPORTS}\n\nparts = load_parts({given})\nprint(parts)"),
+        code('show(plot_contact_sheet(parts.training, "the first twelve of each digit"))'),
+        markdown(LOOP),
+        code("print(inspect.getsource(PlainSGD.before_train))"),
+    ]
+
+
+def _written(value: object) -> str:
+    return f"Path({str(value)!r})" if isinstance(value, Path) else repr(value)
+
+
+def markdown(text: str) -> dict[str, Any]:
+    """A cell of text."""
+    import nbformat
+
+    return dict(nbformat.v4.new_markdown_cell(text))
+
+
+def code(text: str) -> dict[str, Any]:
+    """A cell to execute."""
+    import nbformat
+
+    return dict(nbformat.v4.new_code_cell(text))
+
+
+def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
+    """Execute ``cells`` and write them with what they show; a ``ToolkitError`` says which one failed."""
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.from_dict(cell) for cell in cells])
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"  # else random: the same analysis gives the same notebook
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # jupyter's own, about its paths and event loop
+        client = NotebookClient(
+            notebook,
+            timeout=600,
+            kernel_name="python3",
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            resources={"metadata": {"path": str(ROOT)}},
+        )
+        try:
+            client.execute()
+        except CellExecutionError as error:
+            raise ToolkitError(
+                f"A cell of the notebook failed: {error.ename}: {error.evalue}. Mend what it names."
+            ) from error
+    with atomic_write(path) as temporary:
+        temporary.write_text(nbformat.writes(notebook), encoding="utf-8")
+    return path
+
+
+def write_pdf(notebook: Path, path: Path) -> Path:
+    """Typeset an executed notebook: pandoc turns it into Typst's language, Typst into PDF."""
+    import pypandoc
+
+    with tempfile.TemporaryDirectory() as folder:
+        body = pypandoc.convert_file(
+            str(notebook), "typst", format="ipynb", extra_args=[f"--extract-media={folder}"], cworkdir=folder
+        )
+        # Typst takes paths as relative to the file it reads
+        return typeset(PAGE + body.replace(f'"{folder}/', '"'), Path(folder), path)
+
+
+def typeset(source: str, folder: Path, path: Path) -> Path:
+    """Write Typst's ``source``, whose pictures lie in ``folder``, as a PDF."""
+    import typst
+
+    (folder / "page.typ").write_text(source, encoding="utf-8")
+    with atomic_write(path) as temporary:
+        typst.compile(str(folder / "page.typ"), output=str(temporary), root=str(folder))
+    return path
+
+
+def hand_in_name(ids: str) -> str:
+    """``"111,222,333"`` as ``"111_222_333"``; a ``ToolkitError`` for what could not be part of a file's name."""
+    words = [word.strip() for word in ids.split(",")]
+    if not all(word.isascii() and word.isalnum() for word in words):
+        raise ToolkitError(f"The ids '{ids}' cannot name a file. Write letters and numbers, with commas between.")
+    return "_".join(words)
+
+
+def write_zip(path: Path, files: Sequence[Path]) -> Path:
+    """Put ``files`` side by side into an archive."""
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            archive.write(file, file.name)
+    return path

@@ -1,0 +1,58 @@
+"""What a trained network leaves in its run's folder, the same for every recipe."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.evaluation.scores import Scores
+from toolkit.models import all_arguments
+from toolkit.models.bundle import ModelCard, save_model
+from toolkit.reporting.plots import plot_confusion, plot_history, plot_misread, save_figure
+from toolkit.runs import Run, versions
+from toolkit.training.fit import Epoch, history_rows
+
+
+def write_results(
+    run: Run,
+    network: nn.Module,
+    history: Sequence[Epoch],
+    scores: Mapping[str, Scores],
+    judged: tuple[LabelledImages, torch.Tensor],
+    *,
+    name: str,
+    data: str,
+    architecture: str,
+    arguments: Mapping[str, Any],
+    started_from: str = "",
+) -> ModelCard:
+    """Write ``history.csv``, curves, confusion matrix, misread digits and the model; returns its card.
+
+    ``judged`` are images, called ``data`` in the plots, and the network's logits for them, (N, 10); the last of
+    ``scores``, which the card keeps, must be theirs. ``arguments`` are those that differ from the
+    architecture's defaults.
+    """
+    digits, logits = judged
+    run.write_csv("history.csv", history_rows(list(history)))
+    card = ModelCard(
+        name=name,
+        architecture=architecture,
+        arguments=all_arguments(architecture, **arguments),
+        classes=list(CLASSES),
+        scores={key: found.as_record() for key, found in scores.items()},
+        recipe=run.recipe,
+        options=run.options,
+        versions=versions(),
+        date=run.date,
+        started_from=started_from,
+    )
+    card = save_model(run.folder / "model", network, card)
+    run.facts.update(weights_sha256=card.weights_sha256)
+    probabilities = torch.softmax(logits, dim=1).numpy()
+    last = list(scores.values())[-1]
+    save_figure(plot_history(history, name), run.folder / "curves.png")
+    save_figure(plot_confusion(last, f"{name} on {data}"), run.folder / "confusion.png")
+    save_figure(plot_misread(digits, probabilities, data), run.folder / "misread.png")
+    return card

@@ -1,0 +1,72 @@
+"""Stochastic gradient descent written out, in the place of fastai's training loop."""
+
+import math
+
+import torch
+from fastai.callback.core import Callback, CancelFitException, CancelTrainException
+from fastai.learner import Learner
+from torch.nn.functional import cross_entropy
+
+from toolkit.errors import ToolkitError
+from toolkit.training.fit import Epoch, History, ProgressBar
+
+
+class PlainSGD(Callback):
+    """One pass over the training images, without any optimizer: Robbins and Monro's method (1951) on batches.
+
+    fastai does the rest: it counts epochs, validates, calls other callbacks. Batches do not raise its events, which
+    would cost more than a small network's own arithmetic. The rate is the Learner's (``fit(epochs, lr)``), multiplied
+    by ``decay`` after every epoch.
+    ``complaint`` says why training ended early, if it did.
+    """
+
+    order = 100  # after the other callbacks have prepared the epoch
+    complaint = ""
+
+    def __init__(self, history: History, decay: float = 1.0) -> None:
+        super().__init__()
+        self.history, self.decay = history, decay
+
+    def before_train(self) -> None:
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        learning_rate = self.opt.hypers[-1]["lr"]
+        for images, labels in self.dls.train:
+            logits = self.model(images)
+            loss = cross_entropy(logits, labels)
+            if not math.isfinite(loss.item()):
+                self.complaint = f"The loss became {loss.item()} in epoch {self.epoch + 1}."
+                raise CancelFitException
+            gradients = torch.autograd.grad(loss, parameters)
+            with torch.no_grad():
+                for parameter, gradient in zip(parameters, gradients, strict=True):
+                    parameter.sub_(gradient, alpha=learning_rate)  # parameter -= learning_rate * gradient
+            self.history.add(logits, loss, labels)
+        raise CancelTrainException  # fastai's own loop would follow
+
+    def after_epoch(self) -> None:
+        self.opt.set_hyper("lr", self.decay * self.opt.hypers[-1]["lr"])
+
+
+def fit_plain_sgd(
+    learner: Learner, epochs: int, learning_rate: float, decay: float = 1.0, show_progress: bool = True
+) -> tuple[list[Epoch], str]:
+    """Train; returns a row for each epoch with finite losses, and why training ended early, "" if it did not.
+
+    Raises ``ToolkitError`` when an argument makes no sense.
+    """
+    if epochs < 1:
+        raise ToolkitError(f"Cannot train for {epochs} epochs. Choose 1 or more.")
+    if not 0 < learning_rate < math.inf:
+        raise ToolkitError(f"Cannot train with the learning rate {learning_rate:g}. Choose a positive number.")
+    if not 0 < decay <= 1:
+        raise ToolkitError(f"The learning rate cannot decay by {decay:g}. Choose a factor above 0, up to 1.")
+    history = History()
+    sgd = PlainSGD(history, decay)
+    progress = ProgressBar(history)
+    progress.bar.disable |= not show_progress
+    with learner.no_logging(), progress.bar:
+        learner.fit(epochs, lr=learning_rate, cbs=[history, sgd, progress])
+    rows = [row for row in history.epochs if math.isfinite(row.validation_loss)]
+    if len(rows) < len(history.epochs) and not sgd.complaint:
+        sgd.complaint = f"The validation loss was no longer finite after epoch {len(rows) + 1}."
+    return rows, sgd.complaint
