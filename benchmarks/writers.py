@@ -24,8 +24,8 @@ from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT, runs_folder
 from toolkit.runs import machine
-from toolkit.sweeps import run_jobs
 from toolkit.training.adapting import Adaptation
+from toolkit.training.sweeps import run_jobs
 
 IMAGES = 8  # per digit to train
 DRAWN = ROOT.parent / "shared/real_digits/cut/screen_drawn_28x28"

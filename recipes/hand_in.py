@@ -10,9 +10,8 @@ Expect  123_456.zip, or "Assignment 4.zip" without ids: Code, the three sets, re
 
 from pathlib import Path
 
-from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT
-from toolkit.reporting.hand_in import write_zip
+from toolkit.reporting.hand_in import write_zip, zip_name
 from toolkit.runs import start_run
 from toolkit.submission import check_and_collect
 
@@ -26,12 +25,10 @@ def run(
 ) -> Path:
     """The zip."""
     with start_run(__file__, locals()) as run:
-        numbers = [part.strip() for part in ids.split(",") if part.strip()]
-        if wrong := [number for number in numbers if not number.isalnum()]:
-            raise ToolkitError(f"The id '{wrong[0]}' is not made of letters and figures. Give ids with commas between.")
+        name = zip_name(ids) if ids else "Assignment 4"
         files = check_and_collect(
             report or ROOT / "Assignment 4_Report.pdf", workbook or ROOT / "Assignment 4 Results.xlsx", digits
         )
-        path = write_zip((out or ROOT) / f"{'_'.join(numbers) or 'Assignment 4'}.zip", files)
+        path = write_zip((out or ROOT) / f"{name}.zip", files)
         print(f"Written: {path}, {len(files)} files, {path.stat().st_size / 1e6:.1f} MB\nRun: {run.folder}")
     return path

@@ -12,13 +12,12 @@ from pathlib import Path
 from toolkit.analysis import read_analysis
 from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT
+from toolkit.reporting.hand_in import write_zip, zip_name
 from toolkit.reporting.notebook import (
     analysis_cells,
-    hand_in_name,
     opening_cells,
     write_notebook,
     write_pdf,
-    write_zip,
 )
 from toolkit.runs import latest_run, read_record, start_run
 
@@ -30,9 +29,7 @@ def run(
     out: Path | None = None,  # zip to write; without it Id1_id2.zip in the repository
 ) -> Path:
     """The zip."""
-    if not ids:
-        raise ToolkitError("The notebook is named after those who hand it in. Name them: --ids 111111111,222222222")
-    name = hand_in_name(ids)
+    name = zip_name(ids)
     with start_run(__file__, locals()) as run:
         mlp = mlp or latest_run("analyze_mlp")
         cnn = cnn or _latest_cnn()
@@ -45,7 +42,7 @@ def run(
         run.options.update(mlp=mlp, cnn=cnn)
         notebook = write_notebook(run.folder / f"{name}.ipynb", cells)
         pdf = write_pdf(notebook, run.folder / f"{name}.pdf")
-        archive = write_zip(out or ROOT / f"{name}.zip", [notebook, pdf])
+        archive = write_zip(out or ROOT / f"{name}.zip", {file.name: file.read_bytes() for file in (notebook, pdf)})
         print(f"Written: {archive}\nRun: {run.folder}")
     return archive
 

@@ -19,7 +19,7 @@ from toolkit.paths import runs_folder
 from toolkit.reporting.comparison_plots import plot_trials
 from toolkit.reporting.plots import save_figure
 from toolkit.runs import start_run
-from toolkit.sweeps import run_jobs
+from toolkit.training.sweeps import run_jobs
 from toolkit.tuning import Candidate, Trial, cross_validate, make_trial, search, trial_jobs
 
 

@@ -18,8 +18,8 @@ from toolkit.data.digit_folders import load_digits
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
 from toolkit.models.bundle import load_model, save_model
-from toolkit.sweeps import run_jobs
 from toolkit.training.adapting import Adaptation
+from toolkit.training.sweeps import run_jobs
 
 
 def test_a_training_measures_every_epoch_and_how_far_weights_moved(examples, small_model):

@@ -20,7 +20,8 @@ from toolkit.reporting.plots import plot_confused, save_figure
 from toolkit.results import write_results
 from toolkit.runs import Run
 from toolkit.training.devices import choose_device
-from toolkit.training.trainings import Setting, Trainings, choose_processes, train
+from toolkit.training.sweeps import choose_processes
+from toolkit.training.trainings import Outcome, Setting, train, train_all
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,14 @@ def analyze(
     place = choose_device(device)
     parts = load_parts(mnist, csv, split_seed)
     print(parts, flush=True)
-    trainings = Trainings(runs_folder() / run.recipe / "trainings", parts, place, choose_processes(processes))
-    run.options.update(device=str(place), processes=trainings.processes)
+    run.options.update(device=str(place), processes=choose_processes(processes))
     run.facts.update(data_sha256=parts.digest)
 
-    analysis = try_out(plan, trainings, range(seed, seed + seeds))
+    def train_settings(settings: Sequence[Setting]) -> list[list[Outcome]]:
+        folder = runs_folder() / run.recipe / "trainings"
+        return train_all(settings, range(seed, seed + seeds), parts, place, folder, processes)
+
+    analysis = try_out(plan, train_settings, (len(parts.training), len(parts.validation)))
     run.write_json("analysis.json", analysis.as_record())
     save_figure(plot_overview(analysis), run.folder / "overview.png")
     for factor in analysis.factors:
@@ -77,11 +81,17 @@ def analyze(
     return _test_once(run, best.setting, seed + seeds, parts, place)
 
 
-def try_out(plan: Plan, trainings: Trainings, seeds: Sequence[int]) -> Analysis:
-    """Train the settings of ``plan``, and in the end the best values of all factors together."""
+def try_out(
+    plan: Plan, train_settings: Callable[[Sequence[Setting]], list[list[Outcome]]], images: tuple[int, int]
+) -> Analysis:
+    """Train the settings of ``plan``, and in the end the best values of all factors together.
+
+    ``train_settings`` gives every setting's outcomes by seed; ``images`` are the numbers of training and validation
+    images.
+    """
     settings = {name: [plan.setting(**{name: value}) for value in values] for name, values in plan.values.items()}
     distinct = list({repr(setting): setting for group in settings.values() for setting in group}.values())
-    found = dict(zip(map(repr, distinct), trainings.outcomes(distinct, seeds), strict=True))
+    found = dict(zip(map(repr, distinct), train_settings(distinct), strict=True))
     factors = [
         Factor(
             name,
@@ -96,10 +106,10 @@ def try_out(plan: Plan, trainings: Trainings, seeds: Sequence[int]) -> Analysis:
     combined = None
     best = plan.setting(**{factor.name: factor.best.value for factor in factors})
     if repr(best) not in found:
-        (outcomes,) = trainings.outcomes([best], seeds)
+        (outcomes,) = train_settings([best])
         values = ", ".join(f"{factor.title} {factor.best.value}" for factor in factors)
         combined = Level(values, best, tuple(outcomes))
-    return Analysis(tuple(factors), combined, (len(trainings.parts.training), len(trainings.parts.validation)))
+    return Analysis(tuple(factors), combined, images)
 
 
 def read_analysis(folder: Path) -> Analysis:

@@ -20,8 +20,8 @@ from toolkit.evaluation.statistics import PairedTest, bootstrap_interval, images
 from toolkit.models.bundle import load_model
 from toolkit.models.layer_groups import layer_groups
 from toolkit.paths import atomic_write
-from toolkit.sweeps import RESULT, Job
 from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt
+from toolkit.training.sweeps import RESULT, Job
 
 LEARNED = "learned.safetensors"
 NONE = "no fine-tuning"

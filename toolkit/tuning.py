@@ -19,9 +19,9 @@ from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.scores import predict_logits
 from toolkit.evaluation.statistics import bootstrap_interval
 from toolkit.models.bundle import load_model
-from toolkit.sweeps import Job
 from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, adapt
 from toolkit.training.fit import LossNotFiniteError
+from toolkit.training.sweeps import Job
 
 FACTORS: dict[str, tuple[Any, ...]] = {
     "lr": (0.3, 3, 10),  # times the usual rate

@@ -70,7 +70,7 @@ def test_an_analysis_that_was_damaged_is_refused(analysis):
 
 @pytest.mark.parametrize("ids", ["", "1,,2", "../x", "1 2"])
 def test_ids_that_name_no_file_are_refused(ids):
-    with pytest.raises(ToolkitError, match=r"Name them|cannot name a file"):
+    with pytest.raises(ToolkitError, match="cannot name a file"):
         notebook.run(ids=ids)
 
 

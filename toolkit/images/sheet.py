@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -35,10 +36,36 @@ FOOT = 0.3  # of full ink: paler is paper
 PALE = 0.4  # of the ink's contrast in the whole digit: the palest that is raised to full ink
 
 
-class Boxed:
-    """Something with a ``box`` at working resolution: left, top, right, bottom, right and bottom excluded."""
+@dataclass(frozen=True)
+class Stroke:
+    """Connected ink at working resolution; the box is left, top, right, bottom, right and bottom excluded."""
 
+    label: int
     box: tuple[int, int, int, int]
+    area: int
+    contrast: float
+    blot: int = 0  # the paler ink it was part of: strokes of one blot lie very close together
+
+    @property
+    def size(self) -> int:
+        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
+
+
+@dataclass(frozen=True)
+class Digit:
+    """One or several strokes that were written as one digit."""
+
+    strokes: tuple[Stroke, ...]
+
+    @cached_property
+    def box(self) -> tuple[int, int, int, int]:
+        lefts, tops, rights, bottoms = zip(*(stroke.box for stroke in self.strokes), strict=True)
+        return min(lefts), min(tops), max(rights), max(bottoms)
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        left, top, right, bottom = self.box
+        return (left + right) / 2, (top + bottom) / 2
 
     @property
     def width(self) -> int:
@@ -51,31 +78,6 @@ class Boxed:
     @property
     def size(self) -> int:
         return max(self.width, self.height)
-
-
-@dataclass(frozen=True)
-class Stroke(Boxed):
-    """Connected ink."""
-
-    label: int
-    box: tuple[int, int, int, int]
-    area: int
-    contrast: float
-    blot: int = 0  # the paler ink it was part of: strokes of one blot lie very close together
-
-
-class Digit(Boxed):
-    """One or several strokes that were written as one digit."""
-
-    def __init__(self, strokes: tuple[Stroke, ...]):
-        self.strokes = strokes
-        lefts, tops, rights, bottoms = zip(*(stroke.box for stroke in strokes), strict=True)
-        self.box = min(lefts), min(tops), max(rights), max(bottoms)
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        left, top, right, bottom = self.box
-        return (left + right) / 2, (top + bottom) / 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,16 @@ FILE = 0o100644 << 16  # a plain file, readable by everybody
 PROGRAM = 0o100755 << 16
 
 
+def zip_name(ids: str) -> str:
+    """``"111, 222"`` as ``"111_222"``; a ``ToolkitError`` for what could not be part of a file's name."""
+    words = [word.strip() for word in ids.split(",")]
+    if not all(word.isascii() and word.isalnum() for word in words):
+        raise ToolkitError(
+            f"The ids '{ids}' cannot name a file. Write letters and numbers, with commas between: --ids 111,222"
+        )
+    return "_".join(words)
+
+
 def source_files(root: Path = ROOT) -> dict[str, bytes]:
     """The complete source below ``root`` by its path there, without caches and hidden files of the system."""
     files = {}

@@ -3,7 +3,6 @@
 import json
 import tempfile
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -154,36 +153,15 @@ def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
 def write_pdf(notebook: Path, path: Path) -> Path:
     """Typeset an executed notebook: pandoc turns it into Typst's language, Typst into PDF."""
     import pypandoc
+    import typst
 
     with tempfile.TemporaryDirectory() as folder:
         body = pypandoc.convert_file(
             str(notebook), "typst", format="ipynb", extra_args=[f"--extract-media={folder}"], cworkdir=folder
         )
+        page = Path(folder, "page.typ")
         # Typst takes paths as relative to the file it reads
-        return typeset(PAGE + body.replace(f'"{folder}/', '"'), Path(folder), path)
-
-
-def typeset(source: str, folder: Path, path: Path) -> Path:
-    """Write Typst's ``source``, whose pictures lie in ``folder``, as a PDF."""
-    import typst
-
-    (folder / "page.typ").write_text(source, encoding="utf-8")
-    with atomic_write(path) as temporary:
-        typst.compile(str(folder / "page.typ"), output=str(temporary), root=str(folder))
-    return path
-
-
-def hand_in_name(ids: str) -> str:
-    """``"111,222,333"`` as ``"111_222_333"``; a ``ToolkitError`` for what could not be part of a file's name."""
-    words = [word.strip() for word in ids.split(",")]
-    if not all(word.isascii() and word.isalnum() for word in words):
-        raise ToolkitError(f"The ids '{ids}' cannot name a file. Write letters and numbers, with commas between.")
-    return "_".join(words)
-
-
-def write_zip(path: Path, files: Sequence[Path]) -> Path:
-    """Put ``files`` side by side into an archive."""
-    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in files:
-            archive.write(file, file.name)
+        page.write_text(PAGE + body.replace(f'"{folder}/', '"'), encoding="utf-8")
+        with atomic_write(path) as temporary:
+            typst.compile(str(page), output=str(temporary), root=folder)
     return path

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.sweeps import run_jobs
+from toolkit.training.sweeps import choose_processes, run_jobs
 
 
 def square(job, place):
@@ -43,6 +43,37 @@ def test_a_job_that_says_something_else_is_done_anew(tmp_path):
 def test_equal_jobs_are_done_once(tmp_path):
     assert len(run_jobs(square, [{"number": 2}] * 3, tmp_path, "squares", processes=1)) == 3
     assert runs(tmp_path) == 1
+
+
+def test_an_interruption_keeps_what_was_finished(tmp_path):
+    def interrupted(job, place):
+        if job["number"] == 2:
+            raise KeyboardInterrupt
+        return square(job, place)
+
+    interrupted.__name__ = square.__name__
+    jobs = [{"number": n} for n in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs(interrupted, jobs, tmp_path, "squares", processes=1)
+    assert runs(tmp_path) == 2
+    results = run_jobs(square, jobs, tmp_path, "squares", processes=1)
+    assert [result["square"] for result in results] == [0, 1, 4, 9]
+    assert runs(tmp_path) == 4
+
+
+def test_a_damaged_result_is_made_again(tmp_path):
+    run_jobs(square, [{"number": 2}], tmp_path, "squares", processes=1)
+    (path,) = tmp_path.glob("*/result.json")
+    path.write_text(path.read_text()[:10])
+    assert run_jobs(square, [{"number": 2}], tmp_path, "squares", processes=1)[0]["square"] == 4
+    assert runs(tmp_path) == 2
+
+
+def test_no_processes_are_refused():
+    assert choose_processes(3) == 3
+    assert 1 <= choose_processes(None) <= 4
+    with pytest.raises(ToolkitError, match="Choose 1 or more"):
+        choose_processes(0)
 
 
 def test_several_processes_give_the_same(tmp_path):

@@ -1,0 +1,129 @@
+"""Many small runs: each on a core of its own, none twice, none lost when the sweep is interrupted."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from toolkit.errors import ToolkitError
+from toolkit.paths import ROOT, atomic_write, make_folder
+
+RESULT = "result.json"
+MOST_PROCESSES = 4  # each holds Python, torch and its data: about 450 MB
+Job = Mapping[str, Any]  # what one small run depends on, as JSON can hold it
+Work = Callable[[Job, Path], Mapping[str, Any]]  # does a job, may leave files in the folder
+
+
+def run_jobs(
+    work: Work, jobs: Sequence[Job], folder: Path, description: str, processes: int | None = None
+) -> list[dict[str, Any]]:
+    """The results of ``work`` for all ``jobs``, in their order; one already in ``folder`` is taken from there.
+
+    A job is known by everything it says, torch's version and the source that a training depends on, so it must name
+    its data and models by content. Each result is written as soon as it is there. ``work`` must be a module's
+    function, or a ``partial`` of one with data that all jobs share; it runs in ``processes`` processes
+    (``choose_processes``), each with one thread. Raises ``ToolkitError`` when a process dies.
+    """
+    places = [make_folder(folder) / _name(work, job) for job in jobs]
+    missing = {place: job for place, job in zip(places, jobs, strict=True) if _read(place) is None}
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        total = len(set(places))
+        task = bar.add_task(description, total=total, completed=total - len(missing))
+        for _ in _finish(work, missing, choose_processes(processes)):
+            bar.advance(task)
+    return [json.loads((place / RESULT).read_text()) for place in places]
+
+
+def choose_processes(asked: int | None) -> int:
+    """How many run side by side: as ``asked``, or as many as there are cores, four at most."""
+    if asked is not None and asked < 1:
+        raise ToolkitError(f"{asked} processes do nothing. Choose 1 or more.")
+    return asked or min(MOST_PROCESSES, os.cpu_count() or 1)
+
+
+def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator[None]:
+    if processes == 1 or len(missing) < 2:
+        for place, job in missing.items():
+            _do(work, job, place)
+            yield
+        return
+    workers = min(processes, len(missing))
+    # forked workers would inherit torch's threads in an undefined state
+    context = multiprocessing.get_context("spawn")
+    with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
+        futures = [pool.submit(_do, work, job, place) for place, job in missing.items()]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise ToolkitError(
+                "A process was ended from outside, perhaps for want of memory. What was finished is kept: repeat the "
+                "command, with --processes 1 if need be."
+            ) from error
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)  # what has begun is finished and kept
+            raise
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """New processes compute with one thread: two of them on two cores would otherwise start four."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = before
+
+
+def _quiet() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
+    warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)  # timm and torchvision on import
+
+
+def _do(work: Work, job: Job, place: Path) -> None:
+    result = work(job, make_folder(place))
+    with atomic_write(place / RESULT) as temporary:
+        temporary.write_text(json.dumps({"job": job, **result}, indent=1) + "\n")
+
+
+def _read(place: Path) -> dict[str, Any] | None:
+    """A finished job's result; ``None`` when it is not there or damaged, to be done again."""
+    try:
+        return dict(json.loads((place / RESULT).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _name(work: Work, job: Job) -> str:
+    function = work.func if isinstance(work, partial) else work
+    said = json.dumps([function.__name__, job, version("torch"), _source(function.__module__)], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:20]
+
+
+@cache
+def _source(module: str) -> str:
+    """The sha256 of what decides how a training ends: three rooms of the toolkit and the module of the work."""
+    files = [path for room in ("data", "models", "training") for path in sorted((ROOT / "toolkit" / room).glob("*.py"))]
+    own = sys.modules[module].__file__
+    files += [Path(own)] if own else []
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
