@@ -2,6 +2,7 @@ import json
 import math
 
 import pytest
+from scipy.stats import ttest_ind
 
 from toolkit.evaluation.factors import Analysis, Factor, Level, difference
 from toolkit.training.fit import Epoch
@@ -46,7 +47,15 @@ def test_differences_come_with_what_the_seeds_explain():
     assert clear.low < clear.mean < clear.high
     assert not difference([0.98, 0.96, 0.97], [0.965, 0.97, 0.96]).beyond_luck
     assert difference([0.5], [0.1]).low == -math.inf
+    assert difference([0.5, 0.5], [0.1, 0.2]).low < 0.35  # one spread is none
     assert difference([0.5, 0.5], [0.1, 0.1]).beyond_luck
+
+
+def test_the_interval_is_welchs():
+    first, second = [0.98, 0.97, 0.975], [0.96, 0.95, 0.965, 0.94]
+    expected = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
+    found = difference(first, second)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
 def test_an_analysis_survives_its_file():

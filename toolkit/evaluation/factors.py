@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scipy.stats import ttest_ind
+from scipy.stats import t as student
 
 from toolkit.training.fit import Epoch, best_epoch
 from toolkit.training.trainings import Outcome, Setting
@@ -98,10 +98,12 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     mean = statistics.mean(first) - statistics.mean(second)
     if len(first) < 2 or len(second) < 2:
         return Difference(mean, -math.inf, math.inf)
-    if len({*first}) == len({*second}) == 1:
+    errors = [statistics.variance(group) / len(group) for group in (first, second)]
+    if sum(errors) == 0:
         return Difference(mean, mean, mean)
-    interval = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    return Difference(mean, float(interval.low), float(interval.high))
+    freedom = sum(errors) ** 2 / sum(e**2 / (len(g) - 1) for e, g in zip(errors, (first, second), strict=True))
+    half = float(student.ppf(0.975, freedom)) * math.sqrt(sum(errors))
+    return Difference(mean, mean - half, mean + half)
 
 
 @dataclass(frozen=True)
