@@ -131,16 +131,13 @@ def _data(evidence: Evidence) -> dict[str, Any]:
     return {
         "title": "Data",
         "paragraphs": [
-            "Our digits are 28x28 grayscale images, ink bright on black as in MNIST, ten classes, divided by digit: "
-            "8 of "
-            f"each to train (Training Set), 2 of each to choose (Validation Set, {n} images) and 2 of each to test "
-            "(Test "
-            f"Set, {evidence.scores['pretrained_own']['n']} images). No two images are the same, all files were "
-            "checked "
-            "when they were loaded. Figure 1 shows the digits that were trained on. Test Set was not looked at while "
-            f"anything was chosen: every opening of it is logged, and when this was written there had been "
-            f"{evidence.openings}. While training, digits are shifted, turned, scaled, sheared and bent a little at "
-            "random, never mirrored: that would turn a 2 into a 5."
+            "Our digits are 28x28 grayscale images, ink bright on black as in MNIST, ten classes, divided by "
+            f"digit: 8 of each to train (Training Set), 2 of each to choose (Validation Set, {n} images) and 2 of "
+            f"each to test (Test Set, {evidence.scores['pretrained_own']['n']} images). No two images are the same, "
+            "all files were checked when they were loaded. Figure 1 shows the digits that were trained on. Test "
+            "Set was not looked at while anything was chosen: every opening of it is logged, and when this was "
+            f"written there had been {evidence.openings}. While training, digits are shifted, turned, scaled, "
+            "sheared and bent a little at random, never mirrored: that would turn a 2 into a 5."
         ],
     }
 
@@ -170,11 +167,10 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
     searches = evidence.tuning
     (n,) = {trial["n"] for found in searches.values() for trial in found["trials"] if trial["loss"] is not None} or {0}
     paragraphs = [
-        f"Twenty images choose almost at random, so Training and Validation Set were judged together: "
-        "cross-validation, "
-        f"{n} held-out predictions for each trial, one factor changed at a time from the usual values. A value "
-        "replaced "
-        "the usual one only where the held-out loss was lower by more than chance (95 % interval over images)."
+        "Twenty images choose almost at random, so Training and Validation Set were judged together: "
+        f"cross-validation, {n} held-out predictions for each trial, one factor changed at a time from the usual "
+        "values. A value replaced the usual one only where the held-out loss was lower by more than chance (95 % "
+        "interval over images)."
     ]
     for name, found in searches.items():
         loss = f"a held-out loss of {found['loss']:.3f} and {percent(found['accuracy'])} of {n} right"
@@ -191,12 +187,11 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
         reason = "from the search" if options["lr"] in chosen else tuned.record["lr_reason"]
         dropout = "as pre-trained" if options["dropout"] is None else f"{options['dropout']:g}"
         paragraphs.append(
-            f"{tuned.name[0].upper() + tuned.name[1:]}, as submitted: learning rate {options['lr']:.2g} "
-            f"({reason}), {options['epochs']} epochs, batches of {options['batch_size']}, "
-            "augmentation "
-            f"{options['augment']:g}, dropout {dropout}; "
-            f"the epoch with the lowest validation loss, {tuned.record['best_epoch']}, was kept. Learning: "
-            f"{', '.join(tuned.record['learning'])}; frozen: {', '.join(tuned.record['frozen']) or 'nothing'}."
+            f"{tuned.name[0].upper() + tuned.name[1:]}, as submitted: learning rate {options['lr']:.2g} ({reason}), "
+            f"{options['epochs']} epochs, batches of {options['batch_size']}, augmentation {options['augment']:g}, "
+            f"dropout {dropout}; the epoch with the lowest validation loss, {tuned.record['best_epoch']}, was kept. "
+            f"Learning: {', '.join(tuned.record['learning'])}; frozen: "
+            f"{', '.join(tuned.record['frozen']) or 'nothing'}."
         )
     return {"title": "How the hyper-parameters were chosen", "paragraphs": paragraphs}
 
@@ -211,9 +206,8 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
         worst = max(measured, key=lambda trial: trial["loss"])
         said.append(
             f"The worst trial for {CALLED[name]} that ended was the one with {_what_was_new(worst)}: held-out loss "
-            f"{worst['loss']:.3f}, "
-            f"{percent(worst['accuracy'])} right, against {found['loss']:.3f} and {percent(found['accuracy'])} for "
-            "what we use."
+            f"{worst['loss']:.3f}, {percent(worst['accuracy'])} right, against {found['loss']:.3f} and "
+            f"{percent(found['accuracy'])} for what we use."
         )
     for tuned in (evidence.last, evidence.more):
         best = min(tuned.history, key=lambda row: row["validation_loss"])
@@ -228,8 +222,8 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
         else:
             said.append(
                 f"With {tuned.name}, no overfitting was seen: validation loss was lowest, "
-                f"{best['validation_loss']:.3f}, in "
-                f"epoch {best['epoch']:g} of {end['epoch']:g}, and {end['validation_loss']:.3f} at the end."
+                f"{best['validation_loss']:.3f}, in epoch {best['epoch']:g} of {end['epoch']:g}, and "
+                f"{end['validation_loss']:.3f} at the end."
             )
     return {"title": "What went wrong on the way", "paragraphs": [" ".join(said)]}
 
@@ -293,10 +287,9 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
     return {
         "title": "Last layer or more layers?",
         "paragraphs": [
-            f"Each way was trained with {compared['seeds']} seeds, all with the same order of images ({compared['n']} "
-            f"validation and {tested['n']} test images; ± is the standard deviation over seeds; weights moved: first "
-            "and last "
-            "layer, as a share of their length). " + " ".join(reasons),
+            f"Each way was trained with {compared['seeds']} seeds, all with the same order of images "
+            f"({compared['n']} validation and {tested['n']} test images; ± is the standard deviation over seeds; "
+            "weights moved: first and last layer, as a share of their length). " + " ".join(reasons),
             "On Test Set (McNemar's exact test counts images, the interval in brackets only seeds): " + " ".join(shown),
         ],
         "table": rows,
@@ -309,13 +302,10 @@ def _limits(evidence: Evidence) -> dict[str, Any]:
     return {
         "title": "Limits",
         "paragraphs": [
-            f"One of {n} test images is {100 / n:g} points, so with {evidence.more.name} the accuracy is known to be "
-            "above "
-            f"{percent(least)} and no better than that. A difference between two models on {n} images cannot be "
-            "shown unless "
-            "one of them alone is right on at least six. All digits come from the sheet that was cut: other writers, "
-            "pens "
-            "and cameras were not tried."
+            f"One of {n} test images is {100 / n:g} points, so with {evidence.more.name} the accuracy is known to "
+            f"be above {percent(least)} and no better than that. A difference between two models on {n} images "
+            "cannot be shown unless one of them alone is right on at least six. Nothing here says how well "
+            "digits of other writers, pens and cameras would be read."
         ],
     }
 
