@@ -38,7 +38,7 @@ from toolkit.data.mnist import mnist_cache
 from toolkit.data.parts import Parts, load_parts
 from toolkit.models import build_model
 from toolkit.models.pixels import MNIST_MEAN, MNIST_STD
-from toolkit.training.trainings import Setting, Trainings, train
+from toolkit.training.trainings import Setting, train, train_all
 
 RATE = 0.01
 WIDTHS = (784, 256, 128, 10)
@@ -205,9 +205,8 @@ def floor(parts: Parts, architecture: str, batch_size: int) -> Callable[[], floa
 def print_eight(parts: Parts, batch_size: int, epochs: int = 4) -> None:
     """Eight seeds of one network: side by side on all cores, and as one computation that does not even validate."""
     with tempfile.TemporaryDirectory() as folder:
-        trainings = Trainings(Path(folder), parts, CPU, torch.get_num_threads())
         setting = Setting("mlp", {"hidden": list(WIDTHS[1:-1])}, RATE, batch_size, epochs)
-        apart = timed(lambda: trainings.outcomes([setting], range(8)))
+        apart = timed(lambda: train_all([setting], range(8), parts, CPU, Path(folder), torch.get_num_threads()))
     together = timed(lambda: train_as_one(parts, batch_size, epochs, 8))
     print(f"eight trainings of {epochs} epochs side by side: {apart:.1f} s; as one computation: {together:.1f} s")
 
