@@ -30,7 +30,7 @@ def run(
     batch_size: int = 32,  # the baseline's
     neurons: int = 128,  # the baseline's, in every hidden layer
     layers: int = 2,  # the baseline's hidden layers
-    epochs: int = 12,  # passes over the training images
+    epochs: int = 10,  # passes over the training images
     seeds: int = 3,  # trainings of every setting
     seed: int = 0,  # the first of them
     split_seed: int = 0,  # fixes which image is in which part
