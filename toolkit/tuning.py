@@ -24,9 +24,9 @@ from toolkit.training.fit import LossNotFiniteError
 from toolkit.training.sweeps import Job
 
 FACTORS: dict[str, tuple[Any, ...]] = {
-    "lr": (0.3, 3, 10),  # times the usual rate
+    "lr": (0.3, 3),  # times the usual rate
     "epochs": (10, 30),
-    "batch_size": (8, 32),
+    "batch_size": (32,),
     "augment": (0.0, 2.0),
     "dropout": (0.5,),
 }
