@@ -302,10 +302,10 @@ def _limits(evidence: Evidence) -> dict[str, Any]:
     return {
         "title": "Limits",
         "paragraphs": [
-            f"One of {n} test images is {100 / n:g} points, so with {evidence.more.name} all that is known of "
-            f"the accuracy is that it lies above {percent(least)} (95 % interval). A difference between two models on {n} images "
-            "cannot be shown unless one of them alone is right on at least six. Nothing here says how well "
-            "digits of other writers, pens and cameras would be read."
+            f"One of {n} test images is {100 / n:g} points, so with {evidence.more.name} all that is known of the "
+            f"accuracy is that it lies above {percent(least)} (95 % interval). A difference between two models on "
+            f"{n} images cannot be shown unless one of them alone is right on at least six. Nothing here says how "
+            "well digits of other writers, pens and cameras would be read."
         ],
     }
 
