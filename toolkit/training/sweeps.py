@@ -77,7 +77,7 @@ def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator
                 "command, with --processes 1 if need be."
             ) from error
         except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)  # what has begun is finished and kept
+            pool.shutdown(wait=True, cancel_futures=True)
             raise
 
 
@@ -96,7 +96,7 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _quiet() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the first process's to answer
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)  # timm and torchvision on import
 
 
