@@ -30,8 +30,9 @@ class PlainSGD(Callback):
     def before_train(self) -> None:
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         learning_rate = self.opt.hypers[-1]["lr"]
+        model, tally = self.model, self.history.tally
         for images, labels in self.dls.train:
-            logits = self.model(images)
+            logits = model(images)
             loss = cross_entropy(logits, labels)
             if not math.isfinite(loss.item()):
                 self.complaint = f"The loss became {loss.item()} in epoch {self.epoch + 1}."
@@ -40,7 +41,7 @@ class PlainSGD(Callback):
             with torch.no_grad():
                 for parameter, gradient in zip(parameters, gradients, strict=True):
                     parameter.sub_(gradient, alpha=learning_rate)  # parameter -= learning_rate * gradient
-            self.history.add(logits, loss, labels)
+            tally.add(logits, loss, labels)
         raise CancelTrainException  # fastai's own loop would follow
 
     def after_epoch(self) -> None:
