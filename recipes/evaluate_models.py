@@ -61,6 +61,8 @@ def run(
         tuning = find_run("tune_finetuning", **of_the_same)
         compared = read_json(comparison, "comparison.json") if comparison else None
         trained = [load_trained(Path(place)) for place in compared["trainings"]] if compared else []
+        if any((job["sets"], job["weights"]) != (sets, started_from) for _, job in trained):
+            raise ToolkitError(f"{comparison} compared with other digits or another model. Run compare_layers again.")
         mnist_test = load_mnist(mnist).test
         own_test = open_test_set(run.recipe, digits)
 

@@ -3,10 +3,12 @@ import json
 import pytest
 from openpyxl import load_workbook
 
-from recipes import evaluate_models, finetune_last_layer, finetune_two_layers
+from recipes import compare_layers, evaluate_models, finetune_last_layer, finetune_two_layers
 from tests.recipes.test_finetune import finetune
+from toolkit import comparing
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.runs import latest_run
 
 FAST = {"model": "mnist_mlp", "epochs": 1, "lr": 1e-3}
 
@@ -39,6 +41,25 @@ def test_named_runs_are_taken_and_runs_of_another_model_refused(digits, idx_file
     assert openings() == []
     evaluate_models.run(last_layer=last, more_layers=all_layers, **options)
     assert load_workbook(tmp_path / "a.xlsx")["Runs"]["C5"].value == "finetune_all_layers"
+
+
+def test_a_comparison_on_other_digits_is_refused_before_test_set_is_opened(
+    digits, idx_files, small_model, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(comparing, "VARIANTS", {comparing.NONE: None})
+    monkeypatch.setattr(compare_layers, "VARIANTS", {comparing.NONE: None})
+    options = {"model": str(small_model), "digits": digits}
+    compare_layers.run(**options, seeds=2, processes=1)
+    first, second, *_ = sorted((digits / "Training Set").rglob("*.jpg"))
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+    finetune_last_layer.run(**options, epochs=1, lr=1e-3)
+    finetune_two_layers.run(**options, epochs=1, lr=1e-3)
+    comparison = latest_run("compare_layers")
+    with pytest.raises(ToolkitError, match="compared with other digits"):
+        evaluate_models.run(**options, comparison=comparison, out=tmp_path / "a.xlsx", mnist=idx_files)
+    assert openings() == []
 
 
 def test_without_runs_one_line_says_which_command_makes_one(digits):
