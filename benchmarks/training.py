@@ -42,7 +42,7 @@ from toolkit.training.trainings import Setting, train, train_all
 
 RATE = 0.01
 WIDTHS = (784, 256, 128, 10)
-CNN = {"channels": [16, 32], "norm": VARIANTS["both"][1], "dropout": 0.3}
+CNN = {"channels": [16, 32, 64], "convolutions": 1, "norm": VARIANTS["both"][1], "dropout": 0.3}
 CPU = torch.device("cpu")
 
 

@@ -28,8 +28,8 @@ VARIANTS = {  # dropout is used or not, norm
 
 
 def run(
-    channels: str = "16,32",  # of each block's convolutions
-    convolutions: int = 2,  # in each block
+    channels: str = "16,32,64",  # of each block's convolutions
+    convolutions: int = 1,  # in each block
     dropout: float = 0.3,  # of the variants that have it, before the last two layers
     lr: float = 0.1,  # learning rate in the first epoch
     decay: float = 0.7,  # factor on the learning rate after every epoch
