@@ -44,7 +44,9 @@ def make_loaders(
             images, labels = batch
             return (augment(images) if augment and shuffled else images), labels
 
-        dataset: Any = _InMemory(torch.tensor(digits.images, device=device), torch.tensor(digits.labels, device=device))
+        dataset: Any = _InMemory(
+            torch.as_tensor(digits.images, device=device), torch.as_tensor(digits.labels, device=device)
+        )
         batches = _Batches(len(digits), size, order if shuffled else None, device)
         # a sampler of batches and batch_size=None: the dataset is asked for whole batches
         return DataLoader(dataset, sampler=batches, batch_size=None, collate_fn=collate, generator=order)

@@ -26,6 +26,7 @@ RESULT = "result.json"
 MOST_PROCESSES = 4  # each holds Python, torch and its data: about 450 MB
 Job = Mapping[str, Any]  # what one small run depends on, as JSON can hold it
 Work = Callable[[Job, Path], Mapping[str, Any]]  # does a job, may leave files in the folder
+_mine: Work  # what this process was started for
 
 
 def run_jobs(
@@ -66,8 +67,8 @@ def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator
     workers = min(processes, len(missing))
     # forked workers would inherit torch's threads in an undefined state
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(workers, mp_context=context, initializer=_quiet) as pool:
-        futures = [pool.submit(_do, work, job, place) for place, job in missing.items()]
+    with _one_thread_each(), ProcessPoolExecutor(workers, context, _begin, (work,)) as pool:
+        futures = [pool.submit(_do_mine, job, place) for place, job in missing.items()]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -95,9 +96,16 @@ def _one_thread_each() -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def _quiet() -> None:
+def _begin(work: Work) -> None:
+    """Prepare a new process; the data that ``work`` may hold are sent to it once, not with every job."""
+    global _mine
+    _mine = work
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)  # timm and torchvision on import
+
+
+def _do_mine(job: Job, place: Path) -> None:
+    _do(_mine, job, place)
 
 
 def _do(work: Work, job: Job, place: Path) -> None:
