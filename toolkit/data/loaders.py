@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 
-VALIDATION_BATCH = 500  # only bounds memory: it changes no result
+VALIDATION_BATCH = 250  # only bounds memory: it changes no result
 
 
 def make_loaders(
