@@ -50,6 +50,13 @@ def test_validation_is_neither_shuffled_nor_distorted(make, examples):
     assert order(loaders.valid) == expected
 
 
+@pytest.mark.parametrize("batch_size", [7, 32, 64])
+def test_no_batch_is_smaller_than_the_others_by_more_than_one(make, batch_size):
+    sizes = [len(labels) for _, labels in make(batch_size).train]
+    assert max(sizes) <= batch_size
+    assert min(sizes) >= max(sizes) - 1
+
+
 @pytest.mark.parametrize("batch_size", [0, 81, -3])
 def test_a_batch_larger_than_the_set_is_refused(make, batch_size):
     with pytest.raises(ToolkitError, match="Choose one from 1 to 80"):

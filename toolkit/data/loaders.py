@@ -28,8 +28,9 @@ def make_loaders(
 ) -> DataLoaders:
     """Batches (pixels, labels) for fastai's Learner, resident on ``device``.
 
-    Pixels are uint8 (B, 1, 28, 28), or what ``augment`` makes of them; labels int64 (B,). The order of the
-    training images is shuffled every epoch by a generator of its own, so it depends on ``seed`` alone.
+    Pixels are uint8 (B, 1, 28, 28), or what ``augment`` makes of them; labels int64 (B,). No batch is larger than
+    ``batch_size``. The order of the training images is shuffled every epoch by a generator of its own, so it depends
+    on ``seed`` alone.
     Raises ``ToolkitError`` when the training set does not fill one batch.
     """
     if not 1 <= batch_size <= len(training):
@@ -74,7 +75,11 @@ class _InMemory:
 
 
 class _Batches:
-    """The indices of every batch of an epoch, in a new order each time if there is a generator to draw it."""
+    """The indices of every batch of an epoch, in a new order each time if there is a generator to draw it.
+
+    Their sizes differ by one at most. In a last batch of what is left over each image would weigh more: at a high
+    rate, one step on 16 images after batches of 256 undoes much of an epoch.
+    """
 
     def __init__(self, count: int, size: int, order: torch.Generator | None, device: torch.device) -> None:
         self.count, self.size, self.order, self.device = count, size, order, device
@@ -85,4 +90,4 @@ class _Batches:
     def __iter__(self) -> Iterator[torch.Tensor]:
         order = self.order
         indices = torch.arange(self.count) if order is None else torch.randperm(self.count, generator=order)
-        return iter(indices.to(self.device).split(self.size))
+        return iter(indices.to(self.device).tensor_split(len(self)))
