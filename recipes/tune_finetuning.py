@@ -4,7 +4,7 @@
     python -m toolkit recipe tune_finetuning --model mnist_cnn --repeats 3
 
 Needs   a published MNIST model; digits in Training Set and Validation Set, which are judged together.
-Expect  about ten minutes on 2 CPU cores: a table of trials, a plot of every factor, the values to use and why; an
+Expect  six to ten minutes on 2 CPU cores: a table of trials, a plot of every factor, the values to use and why; an
         interrupted search goes on where it stopped. Test Set stays sealed.
 """
 
