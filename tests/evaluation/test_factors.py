@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from scipy.stats import ttest_ind
@@ -38,6 +39,14 @@ def test_the_best_came_to_its_end():
     assert factor.best.value == 0.1
     assert factor.levels[1].accuracies == [0, 0]
     assert factor.levels[1].finished == []
+
+
+def test_a_value_at_which_one_training_diverged_is_not_the_best():
+    ended, diverged = level(0.5, [0.99, 0.99]), level(0.5, [0.99], "The loss became nan.")
+    mixed = replace(ended, outcomes=ended.outcomes + diverged.outcomes)
+    factor = Factor("learning_rate", (level(0.1, [0.5, 0.5, 0.5]), mixed), 0.1)
+    assert mixed.accuracy > 0.5
+    assert factor.best.value == 0.1
 
 
 def test_differences_come_with_what_the_seeds_explain():
