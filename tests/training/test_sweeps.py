@@ -1,5 +1,7 @@
 import os
 import time
+import warnings
+from functools import partial
 
 import pytest
 
@@ -79,3 +81,23 @@ def test_no_processes_are_refused():
 def test_several_processes_give_the_same(tmp_path):
     results = run_jobs(square, [{"number": n} for n in range(3)], tmp_path, "squares", processes=2)
     assert [result["square"] for result in results] == [0, 1, 4]
+
+
+class Warns:
+    """Data whose arrival in a process warns, as importing timm does."""
+
+    def __reduce__(self):
+        return warn, ()
+
+
+def warn():
+    warnings.warn("`torch.jit.script` is deprecated.", FutureWarning, stacklevel=1)
+
+
+def square_with(data, job, place):
+    return square(job, place)
+
+
+def test_processes_do_not_pass_on_what_timm_warns_of(tmp_path, capfd):
+    run_jobs(partial(square_with, Warns()), [{"number": 1}, {"number": 2}], tmp_path, "squares", processes=2)
+    assert capfd.readouterr().err == ""

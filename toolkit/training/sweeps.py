@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import warnings
@@ -67,7 +68,7 @@ def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator
     workers = min(processes, len(missing))
     # forked workers would inherit torch's threads in an undefined state
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(workers, context, _begin, (work,)) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(workers, context, _begin, (pickle.dumps(work),)) as pool:
         futures = [pool.submit(_do_mine, job, place) for place, job in missing.items()]
         try:
             for future in as_completed(futures):
@@ -96,12 +97,12 @@ def _one_thread_each() -> Iterator[None]:
             os.environ["OMP_NUM_THREADS"] = before
 
 
-def _begin(work: Work) -> None:
+def _begin(work: bytes) -> None:
     """Prepare a new process; the data that ``work`` may hold are sent to it once, not with every job."""
     global _mine
-    _mine = work
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)  # timm and torchvision on import
+    _mine = pickle.loads(work)  # which may import them
 
 
 def _do_mine(job: Job, place: Path) -> None:
