@@ -37,7 +37,7 @@ def simulated(seed: int) -> dict[str, object]:
     """Cut one simulated photo; what was found, and under which conditions."""
     import torch
 
-    from toolkit.sheet_cutting import judge_with
+    from toolkit.experiments.cutting import judge_with
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -106,7 +106,7 @@ def report_simulated(photos: int) -> None:
 
 def read_real(folder: Path) -> dict[str, tuple[Reading, list[str]]]:
     """Every real photo with its rows as labelled by eye."""
-    from toolkit.sheet_cutting import judge_with
+    from toolkit.experiments.cutting import judge_with
 
     sheets = json.loads((folder / "labels.json").read_text())["sheets"]
     judge = judge_with(JUDGE)
@@ -119,8 +119,8 @@ def read_real(folder: Path) -> dict[str, tuple[Reading, list[str]]]:
 
 def report_real(folder: Path) -> None:
     """Print the table of real photos, and what cutting is worth."""
+    from toolkit.experiments.cutting import judge_with
     from toolkit.models.bundle import published_models
-    from toolkit.sheet_cutting import judge_with
 
     readings = read_real(folder)
     print("\nReal photos and scans\n\n| photo | digits | found | not digits | rows as written |\n|---|---|---|---|---|")

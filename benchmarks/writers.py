@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.comparing import VARIANTS, train_and_measure
 from toolkit.data.example_digits import WRITERS, writer_digits
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.splits import draw_per_digit
 from toolkit.evaluation.statistics import bootstrap_interval, mcnemar
+from toolkit.experiments.comparing import VARIANTS, train_and_measure
 from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_grey
 from toolkit.images.single_digit import isolate_ink

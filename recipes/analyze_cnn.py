@@ -13,8 +13,8 @@ Expect  about 15 minutes on 2 CPU cores, 99.0 % of the test part; the table and 
 
 from pathlib import Path
 
-from toolkit.analysis import Plan, analyze
 from toolkit.evaluation.scores import Scores
+from toolkit.experiments.analysis import Plan, analyze
 from toolkit.options import numbers
 from toolkit.runs import start_run
 from toolkit.training.trainings import Setting

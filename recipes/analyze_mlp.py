@@ -14,8 +14,8 @@ Expect  6 to 12 minutes on 2 CPU cores, 98.3 % of the test part; tables and figu
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolkit.analysis import Plan, analyze
 from toolkit.evaluation.scores import Scores
+from toolkit.experiments.analysis import Plan, analyze
 from toolkit.options import numbers
 from toolkit.runs import start_run
 from toolkit.training.trainings import Setting

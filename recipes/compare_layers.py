@@ -11,9 +11,16 @@ Expect  3 to 4 minutes on 2 CPU cores and 300 MB in runs/compare_layers; an inte
 from pathlib import Path
 from typing import Any
 
-from toolkit.comparing import VARIANTS, compare_pairs, comparison_jobs, right_answers, summarise, train_and_keep
-from toolkit.data.digit_folders import load_digits
+from toolkit.data.image_sets import load_sets
 from toolkit.errors import ToolkitError
+from toolkit.experiments.comparing import (
+    VARIANTS,
+    compare_pairs,
+    comparison_jobs,
+    right_answers,
+    summarise,
+    train_and_keep,
+)
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
 from toolkit.reporting.comparison_plots import plot_comparison
@@ -32,7 +39,7 @@ def run(
     with start_run(__file__, locals()) as run:
         if seeds < 2:
             raise ToolkitError(f"{seeds} seed shows no spread. Compare 2 or more.")
-        sets = load_digits(digits)
+        sets = load_sets(digits)
         card = load_model(model)[1]
         run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
         jobs = comparison_jobs(model, seeds, digits)

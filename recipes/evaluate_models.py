@@ -9,12 +9,12 @@ Expect  "Assignment 4 Results.xlsx"; each opening of Test Set is logged.
 
 from pathlib import Path
 
-from toolkit.comparing import load_trained, right_by_way, summarise_test
-from toolkit.data.digit_folders import load_digits
+from toolkit.data.image_sets import load_sets
 from toolkit.data.mnist import load_mnist
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, score
 from toolkit.evaluation.sealed_test import open_test_set, openings
+from toolkit.experiments.comparing import load_trained, right_by_way, summarise_test
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT, sha256_of
 from toolkit.reporting.excel import Result, comparison_table, fill_template, match_template, trials_table, write_results
@@ -54,7 +54,7 @@ def run(
                 )
         if template:
             match_template(template)  # before Test Set is opened: a sheet that does not fit costs no opening
-        sets = load_digits(digits).sha256()
+        sets = load_sets(digits).sha256()
         run.facts.update(sets_sha256=sets, model_sha256=started_from)
         of_the_same = {"sets_sha256": sets, "model_sha256": started_from}
         comparison = comparison or find_run("compare_layers", **of_the_same)

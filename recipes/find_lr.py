@@ -11,7 +11,7 @@ Expect  lr_find.png with the suggestions marked, the numbers in lr_find.json.
 from pathlib import Path
 
 from toolkit.data.augment import augmentation
-from toolkit.data.digit_folders import load_digits
+from toolkit.data.image_sets import load_sets
 from toolkit.data.loaders import make_loaders
 from toolkit.data.mnist import load_mnist
 from toolkit.data.splits import hold_out
@@ -51,7 +51,7 @@ def run(
         if unused is not None:
             raise ToolkitError(f"The folder {unused} is not for --data {data}. Leave it out or choose the other data.")
         if data == "digits":
-            sets = load_digits(digits)
+            sets = load_sets(digits)
             training, validation = sets.training, sets.validation
         elif data == "mnist":
             training, validation = hold_out(load_mnist(mnist).training, 5000, seed)

@@ -10,7 +10,7 @@ Expect  about 15 s on 2 CPU cores; validation accuracy over 5 seeds in docs/resu
 from pathlib import Path
 
 from toolkit.evaluation.scores import Scores
-from toolkit.finetuning import finetune
+from toolkit.experiments.finetuning import finetune
 
 
 def run(

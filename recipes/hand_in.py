@@ -10,10 +10,10 @@ Expect  123_456.zip, or "Assignment 4.zip" without ids: Code, the three sets, re
 
 from pathlib import Path
 
+from toolkit.experiments.submission import check_and_collect
 from toolkit.paths import ROOT
 from toolkit.reporting.hand_in import write_zip, zip_name
 from toolkit.runs import start_run
-from toolkit.submission import check_and_collect
 
 
 def run(

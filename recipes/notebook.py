@@ -9,8 +9,8 @@ Expect  Id1_id2.ipynb, executed; Id1_id2.pdf; both in Id1_id2.zip. About a minut
 
 from pathlib import Path
 
-from toolkit.analysis import read_analysis
 from toolkit.errors import ToolkitError
+from toolkit.experiments.analysis import read_analysis
 from toolkit.paths import ROOT
 from toolkit.reporting.hand_in import write_zip, zip_name
 from toolkit.reporting.notebook import (

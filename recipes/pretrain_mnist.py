@@ -15,8 +15,8 @@ from toolkit.data.loaders import make_loaders
 from toolkit.data.mnist import load_mnist
 from toolkit.data.splits import hold_out
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
+from toolkit.experiments.results import write_results
 from toolkit.models import build_model
-from toolkit.results import write_results
 from toolkit.runs import start_run
 from toolkit.training.devices import bfloat16_pays, choose_device
 from toolkit.training.fit import Autocast, fit_one_cycle, make_learner

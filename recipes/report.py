@@ -10,10 +10,10 @@ Expect  "Assignment 4_Report.pdf": at most two pages of text, then the figures; 
 from pathlib import Path
 
 from toolkit.errors import ToolkitError
+from toolkit.experiments.submission import collect_evidence, find_submission, report_pictures
 from toolkit.paths import ROOT, sha256_of
 from toolkit.reporting.report import write_report
 from toolkit.runs import latest_run, start_run
-from toolkit.submission import collect_evidence, find_submission, report_pictures
 
 
 def run(

@@ -13,8 +13,8 @@ from pathlib import Path
 from toolkit.data.parts import load_parts
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, predict_logits, score_logits
+from toolkit.experiments.results import write_results
 from toolkit.options import numbers
-from toolkit.results import write_results
 from toolkit.runs import start_run
 from toolkit.training.devices import choose_device
 from toolkit.training.trainings import Setting, train

@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.data.digit_folders import load_digits
+from toolkit.data.image_sets import load_sets
 from toolkit.errors import ToolkitError
+from toolkit.experiments.tuning import Candidate, Trial, cross_validate, make_trial, search, trial_jobs
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
 from toolkit.reporting.comparison_plots import plot_trials
 from toolkit.reporting.plots import save_figure
 from toolkit.runs import start_run
 from toolkit.training.sweeps import run_jobs
-from toolkit.tuning import Candidate, Trial, cross_validate, make_trial, search, trial_jobs
 
 
 def run(
@@ -34,7 +34,7 @@ def run(
     with start_run(__file__, locals()) as run:
         if not 2 <= folds <= 10 or repeats < 1:
             raise ToolkitError(f"{folds} folds, {repeats} repeats: choose 2 to 10 folds and 1 or more repeats.")
-        sets, weights = load_digits(digits).sha256(), load_model(model)[1].weights_sha256
+        sets, weights = load_sets(digits).sha256(), load_model(model)[1].weights_sha256
         run.facts.update(sets_sha256=sets, model_sha256=weights)
 
         def attempt(candidates: Sequence[Candidate]) -> list[Trial]:

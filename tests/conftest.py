@@ -11,8 +11,8 @@ import torch
 
 from toolkit.cli import main
 from toolkit.data import mnist
-from toolkit.data.digit_folders import read_all_sets, save_digits
 from toolkit.data.example_digits import writer_ink
+from toolkit.data.image_sets import read_all_sets, save_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.images.simulate import Camera, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.models import build_model
@@ -62,7 +62,7 @@ def examples() -> dict[str, LabelledImages]:
 def digits(tmp_path, examples) -> Path:
     """A folder with three complete sets, the test's own to damage."""
     folder = tmp_path / "digits"
-    save_digits(folder, examples)
+    save_sets(folder, examples)
     return folder
 
 

@@ -79,7 +79,7 @@ def export(
 @app.command()
 def doctor(digits: Digits = None) -> None:
     """Check versions, device, MNIST, models and digit sets."""
-    from toolkit.doctor import examine
+    from toolkit.experiments.doctor import examine
 
     healthy = True
     for well, finding in examine(digits):
@@ -150,7 +150,7 @@ def sheet_cut(
     Without --rows and --digit: the printed template, or ten rows of twelve, zeros first.
     """
     from toolkit.data.sheet_layout import choose_layouts
-    from toolkit.sheet_cutting import cut_sheets
+    from toolkit.experiments.cutting import cut_sheets
 
     layouts = choose_layouts(photos, rows, digit)
     cut_sheets(photos, layouts, out=out, skip=skip or (), accept=accept, replace=replace, seed=seed, model=model)
@@ -170,7 +170,7 @@ def sheet_template(
 @sheet.command("check")
 def sheet_check(digits: Digits = None, model: Model = "mnist_resnet") -> None:
     """Look over the three sets, whoever made them; doubtful images are listed and marked."""
-    from toolkit.sheet_cutting import check_sets
+    from toolkit.experiments.cutting import check_sets
 
     check_sets(digits, model)
 

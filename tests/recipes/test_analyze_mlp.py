@@ -3,9 +3,9 @@ import json
 import pytest
 
 from recipes import analyze_cnn, analyze_mlp
-from toolkit.analysis import read_analysis
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import MNIST_LOG, openings
+from toolkit.experiments.analysis import read_analysis
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
 

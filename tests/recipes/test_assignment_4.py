@@ -12,11 +12,11 @@ from pypdf import PdfReader
 
 from recipes import assignment_4, evaluate_models, hand_in, report
 from tests.conftest import idx_bytes
-from toolkit import comparing, tuning
 from toolkit.data import mnist
-from toolkit.data.digit_folders import read_all_sets, save_digits
+from toolkit.data.image_sets import read_all_sets, save_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.experiments import comparing, tuning
 from toolkit.paths import sha256_of
 from toolkit.runs import latest_run, read_json
 
@@ -30,7 +30,7 @@ USUAL = tuning.usual_settings
 def place(tmp_path_factory, examples):
     """Sets, stand-ins for MNIST's files and the students' words, all below one folder."""
     place = tmp_path_factory.mktemp("assignment")
-    save_digits(place / "digits", examples)
+    save_sets(place / "digits", examples)
     (place / "words.md").write_text(WORDS)
     for part, name in (("train", "Training Set"), ("t10k", "Validation Set")):
         for kind, array in (
@@ -146,12 +146,12 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(done, place, tm
     with pytest.raises(ToolkitError, match="not from the evaluation"):
         hand_in.run(**{**options, "workbook": tmp_path / "changed.xlsx"})
     sets = read_all_sets(place / "digits")
-    save_digits(
+    save_sets(
         tmp_path / "others", {**sets, "Test Set": replace(sets["Test Set"], images=255 - sets["Test Set"].images)}
     )
     with pytest.raises(ToolkitError, match="inverted"):
         hand_in.run(**{**options, "digits": tmp_path / "others"})
-    save_digits(tmp_path / "others", {"Test Set": sets["Test Set"].take(sets["Test Set"].labels.argsort()[::-1])})
+    save_sets(tmp_path / "others", {"Test Set": sets["Test Set"].take(sets["Test Set"].labels.argsort()[::-1])})
     with pytest.raises(ToolkitError, match="not those that were evaluated"):
         hand_in.run(**{**options, "digits": tmp_path / "others"})
     with pytest.raises(ToolkitError, match="cannot name a file"):
@@ -164,7 +164,7 @@ def test_runs_of_other_digits_make_no_report(done, place, monkeypatch):
     folder = latest_run("tune_finetuning")
     record = read_json(folder, "run.json")
     monkeypatch.setattr(
-        "toolkit.submission.read_record",
+        "toolkit.experiments.submission.read_record",
         lambda path: {**record, "sets_sha256": "other"} if path == folder else read_json(path, "run.json"),
     )
     with pytest.raises(ToolkitError, match="with other digits than"):

@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from recipes import compare_layers
-from toolkit import comparing
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.experiments import comparing
 from toolkit.paths import runs_folder
 
 

@@ -5,9 +5,9 @@ from openpyxl import load_workbook
 
 from recipes import compare_layers, evaluate_models, finetune_last_layer, finetune_two_layers
 from tests.recipes.test_finetune import finetune
-from toolkit import comparing
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.experiments import comparing
 from toolkit.runs import latest_run
 
 FAST = {"model": "mnist_mlp", "epochs": 1, "lr": 1e-3}

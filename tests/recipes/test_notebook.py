@@ -27,7 +27,6 @@ def analysis():
     return run.folder
 
 
-@pytest.mark.filterwarnings("ignore")  # jupyter's own
 def test_an_analysis_becomes_an_executed_notebook_and_a_pdf(analysis, tmp_path, monkeypatch):
     def imports_only(parts):
         """There is no train.csv, nor MNIST."""
@@ -50,7 +49,6 @@ def test_an_analysis_becomes_an_executed_notebook_and_a_pdf(analysis, tmp_path, 
     assert "**100.00 %** of the test images (990 of 990" in story
 
 
-@pytest.mark.filterwarnings("ignore")  # jupyter's own
 def test_a_cell_that_fails_is_told_and_nothing_is_written(tmp_path):
     with pytest.raises(ToolkitError, match="A cell of the notebook failed: ZeroDivisionError"):
         write_notebook(tmp_path / "told.ipynb", [code("1 / 0")])

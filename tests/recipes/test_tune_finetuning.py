@@ -4,9 +4,9 @@ import json
 import pytest
 
 from recipes import tune_finetuning
-from toolkit import tuning
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.experiments import tuning
 from toolkit.paths import runs_folder
 
 

@@ -1,7 +1,7 @@
 """The writers of the digits the repository ships, reconstructed from 8x8 counts.
 
 Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository, 1998
-(CC BY 4.0), as scikit-learn's ``load_digits`` carries it: 32x32 bitmaps reduced to counts of ink pixels, 0 to 16,
+(CC BY 4.0), as scikit-learn's ``load_sets`` carries it: 32x32 bitmaps reduced to counts of ink pixels, 0 to 16,
 in 4x4 blocks. The writers follow one another, each with a form of the same 130 digits, from which a few images
 are missing. The file does not name them; its authors speak of 13, but there are 14 forms.
 """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.data.digit_folders import PER_DIGIT
+from toolkit.data.image_sets import PER_DIGIT
 from toolkit.errors import ToolkitError
 
 PER_ROW = sum(PER_DIGIT.values())  # a row of one digit holds what the three sets need

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from toolkit.data.digit_folders import PER_DIGIT
+from toolkit.data.image_sets import PER_DIGIT
 from toolkit.data.labelled_images import CLASSES, LabelledImages
 from toolkit.errors import ToolkitError
 

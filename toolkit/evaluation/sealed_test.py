@@ -4,7 +4,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
-from toolkit.data.digit_folders import read_test_set
+from toolkit.data.image_sets import read_test_set
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.paths import make_folder, runs_folder

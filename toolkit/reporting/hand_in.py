@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from toolkit.data.digit_folders import PER_DIGIT
+from toolkit.data.image_sets import PER_DIGIT
 from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT, atomic_write
 

@@ -40,7 +40,7 @@ from IPython.display import Image
 
 warnings.simplefilter("ignore")  # of torch and timm about each other
 
-from toolkit.analysis import read_analysis
+from toolkit.experiments.analysis import read_analysis
 from toolkit.data.parts import load_parts
 from toolkit.paths import runs_folder
 from toolkit.reporting.factor_plots import plot_factor, plot_overview

@@ -24,7 +24,7 @@ from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT, atomic_write, make_folder
 
 RESULT = "result.json"
-MOST_PROCESSES = 4  # each holds Python, torch and its data: about 450 MB
+MOST_PROCESSES = 4  # each holds Python, torch and its data: about 600 MB
 Job = Mapping[str, Any]  # what one small run depends on, as JSON can hold it
 Work = Callable[[Job, Path], Mapping[str, Any]]  # does a job, may leave files in the folder
 _mine: Work  # what this process was started for

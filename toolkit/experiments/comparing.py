@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load, save
 from torch import nn
 
-from toolkit.data.digit_folders import load_digits
+from toolkit.data.image_sets import load_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits, score_logits
@@ -70,7 +70,7 @@ def _moved(network: nn.Module, before: Mapping[str, torch.Tensor]) -> dict[str, 
 
 def comparison_jobs(model: str, seeds: int, digits: Path | None) -> list[Job]:
     """A training for every way and seed; data and model are named by content, so that a changed one is trained anew."""
-    weights, sets = load_model(model)[1].weights_sha256, load_digits(digits).sha256()
+    weights, sets = load_model(model)[1].weights_sha256, load_sets(digits).sha256()
     return [
         {
             "way": name,
@@ -88,7 +88,7 @@ def comparison_jobs(model: str, seeds: int, digits: Path | None) -> list[Job]:
 
 def train_and_keep(job: Job, place: Path) -> dict[str, Any]:
     """Do a comparison's job; what the network learned stays in ``place``, for the final evaluation."""
-    sets = load_digits(Path(job["digits"]) if job["digits"] else None)
+    sets = load_sets(Path(job["digits"]) if job["digits"] else None)
     network = load_model(job["model"])[0]
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     how = Adaptation(**job["how"]) if job["how"] else None

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from toolkit.data.digit_folders import PER_DIGIT, find_problems
 from toolkit.data.example_digits import writer_ink
+from toolkit.data.image_sets import PER_DIGIT, find_problems
 from toolkit.images.simulate import TEN_ROWS, Camera, save_photo, simulate_sheet
 from toolkit.paths import ROOT, runs_folder
 

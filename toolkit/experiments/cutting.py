@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from toolkit.data.digit_folders import PER_DIGIT, existing_sets, read_all_sets, replace_sets
+from toolkit.data.image_sets import PER_DIGIT, existing_sets, read_all_sets, replace_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Judge, Reading, labels_of, parse_skips, read_photo

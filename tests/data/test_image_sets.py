@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from toolkit.data.digit_folders import find_problems, load_digits, replace_sets
+from toolkit.data.image_sets import find_problems, load_sets, replace_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 
@@ -12,7 +12,7 @@ DIGIT = "Training Set/3/3_05.jpg"
 
 
 def test_complete_sets_load_in_a_fixed_order(digits, examples):
-    sets = load_digits(digits)
+    sets = load_sets(digits)
     assert sets.training.images.shape == (80, 1, 28, 28)
     assert sets.training.class_counts().tolist() == [8] * 10
     assert sets.validation.class_counts().tolist() == [2] * 10
@@ -48,14 +48,14 @@ def resave(path, change, **options):
 def test_a_wrong_image_is_named(digits, damage, complaint):
     damage(digits / DIGIT)
     with pytest.raises(ToolkitError, match=complaint) as error:
-        load_digits(digits)
+        load_sets(digits)
     assert str(digits / "Training Set" / "3") in str(error.value)
 
 
 def test_the_same_pixels_in_two_sets_are_found(digits):
     shutil.copy(digits / DIGIT, digits / "Test Set/3/3_01.jpg")
     with pytest.raises(ToolkitError, match="same pixels"):
-        load_digits(digits)
+        load_sets(digits)
 
 
 @pytest.mark.parametrize("name", ["Training Set/notes.txt", "Training Set/10/a.jpg", "Test Set/a.jpg"])
@@ -64,7 +64,7 @@ def test_misplaced_files_are_named(digits, name):
     path.parent.mkdir(exist_ok=True)
     shutil.copy(digits / DIGIT, path)
     with pytest.raises(ToolkitError, match="does not belong there"):
-        load_digits(digits)
+        load_sets(digits)
 
 
 def test_what_file_managers_leave_behind_is_ignored(digits):
@@ -76,9 +76,9 @@ def test_what_file_managers_leave_behind_is_ignored(digits):
 def test_a_missing_set_is_named(tmp_path, digits):
     shutil.rmtree(digits / "Validation Set")
     with pytest.raises(ToolkitError, match=r"Validation Set is missing"):
-        load_digits(digits)
+        load_sets(digits)
     with pytest.raises(ToolkitError, match=r"Training Set is missing.*2 more"):
-        load_digits(tmp_path / "nowhere")
+        load_sets(tmp_path / "nowhere")
 
 
 def test_all_problems_are_listed(digits):

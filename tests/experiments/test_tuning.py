@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from toolkit.data.digit_folders import load_digits
-from toolkit.models.bundle import load_model
-from toolkit.tuning import (
+from toolkit.data.image_sets import load_sets
+from toolkit.experiments.tuning import (
     FACTORS,
     Trial,
     alternatives,
@@ -14,6 +13,7 @@ from toolkit.tuning import (
     trial_jobs,
     usual_settings,
 )
+from toolkit.models.bundle import load_model
 
 
 def trial(settings, factor="usual", loss=0.5, noise=0.0):
@@ -34,7 +34,7 @@ def attempt_with(losses):
 
 def test_every_image_is_held_out_once(digits, small_model, tmp_path):
     settings = usual_settings(1).change("epochs", 1)
-    sets, weights = load_digits(digits).sha256(), load_model(small_model)[1].weights_sha256
+    sets, weights = load_sets(digits).sha256(), load_model(small_model)[1].weights_sha256
     jobs = trial_jobs(str(small_model), settings, 2, 2, digits, sets, weights)
     results = [cross_validate(job, tmp_path) for job in jobs]
     tried = make_trial(settings, "epochs", results)

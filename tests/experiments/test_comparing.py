@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit.comparing import (
+from toolkit.data.image_sets import load_sets
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import predict_logits
+from toolkit.experiments.comparing import (
     VARIANTS,
     compare_pairs,
     comparison_jobs,
@@ -14,9 +17,6 @@ from toolkit.comparing import (
     train_and_keep,
     train_and_measure,
 )
-from toolkit.data.digit_folders import load_digits
-from toolkit.errors import ToolkitError
-from toolkit.evaluation.scores import predict_logits
 from toolkit.models.bundle import load_model, save_model
 from toolkit.training.adapting import Adaptation
 from toolkit.training.sweeps import run_jobs
@@ -48,10 +48,10 @@ def test_without_fine_tuning_nothing_moves(examples, small_model):
 def test_a_job_leaves_what_it_learned_and_goes_with_its_model_only(digits, small_model, tmp_path):
     how = {name: replace(way, epochs=1, head_epochs=0) if way else None for name, way in VARIANTS.items()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("toolkit.comparing.VARIANTS", how)
+        patch.setattr("toolkit.experiments.comparing.VARIANTS", how)
         jobs = comparison_jobs(str(small_model), 2, digits)
     results = run_jobs(train_and_keep, jobs, tmp_path / "trainings", "trainings", processes=1)
-    validation = load_digits(digits).validation
+    validation = load_sets(digits).validation
     for result in results[::3]:
         network, job = load_trained(tmp_path / "trainings" / result["place"])
         again = predict_logits(network, validation.images).argmax(1).numpy() == validation.labels

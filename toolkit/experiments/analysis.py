@@ -13,11 +13,11 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis, Factor, Level
 from toolkit.evaluation.scores import Scores, predict_logits, score_logits
 from toolkit.evaluation.sealed_test import log_mnist_opening
+from toolkit.experiments.results import write_results
 from toolkit.paths import atomic_write, runs_folder
 from toolkit.reporting.factor_plots import plot_factor, plot_overview
 from toolkit.reporting.insights import analysis_page, describe
 from toolkit.reporting.plots import plot_confused, save_figure
-from toolkit.results import write_results
 from toolkit.runs import Run
 from toolkit.training.devices import choose_device
 from toolkit.training.sweeps import choose_processes

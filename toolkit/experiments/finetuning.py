@@ -3,14 +3,14 @@
 from dataclasses import replace
 from pathlib import Path
 
-from toolkit.data.digit_folders import load_digits
+from toolkit.data.image_sets import load_sets
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
+from toolkit.experiments.results import write_results
 from toolkit.models.bundle import load_model
 from toolkit.reporting.plots import (
     plot_learning_rates,
     save_figure,
 )
-from toolkit.results import write_results
 from toolkit.runs import start_run
 from toolkit.training.adapting import Adaptation, layer_rates, make_adapting_learner
 from toolkit.training.devices import choose_device
@@ -46,7 +46,7 @@ def finetune(
     with start_run(recipe_file, options) as run:
         place = choose_device(device)
         run.options.update(device=str(place))
-        sets = load_digits(digits)
+        sets = load_sets(digits)
         network, start = load_model(model, **({} if dropout is None else {"dropout": dropout}))
         network.to(place)
         before = score(network, sets.validation)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from toolkit.data.digit_folders import find_problems
+from toolkit.data.image_sets import find_problems
 from toolkit.data.mnist import is_cached, mnist_cache
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import load_model, published_models

@@ -27,7 +27,7 @@ IGNORED = {"Thumbs.db", "desktop.ini"}  # left behind by file managers, as are h
 
 
 @dataclass(frozen=True)
-class DigitSets:
+class ImageSets:
     """What a training recipe may see. Test Set is opened by ``evaluation.sealed_test`` alone."""
 
     training: LabelledImages
@@ -38,13 +38,13 @@ class DigitSets:
         return hashlib.sha256((self.training.sha256() + self.validation.sha256()).encode()).hexdigest()
 
 
-def load_digits(folder: Path | None = None) -> DigitSets:
+def load_sets(folder: Path | None = None) -> ImageSets:
     """Training Set and Validation Set below ``folder`` (the repository's own if not given).
 
     All three sets are checked first; a ``ToolkitError`` names the file that is wrong.
     """
     sets = _checked_sets(folder or ROOT)
-    return DigitSets(sets[TRAINING_SET], sets[VALIDATION_SET])
+    return ImageSets(sets[TRAINING_SET], sets[VALIDATION_SET])
 
 
 def read_test_set(folder: Path | None = None) -> LabelledImages:
@@ -62,7 +62,7 @@ def find_problems(folder: Path | None = None) -> list[str]:
     return _read_sets(folder or ROOT)[1]
 
 
-def save_digits(folder: Path, images: dict[str, LabelledImages]) -> list[Path]:
+def save_sets(folder: Path, images: dict[str, LabelledImages]) -> list[Path]:
     """Write sets, by name, as grayscale .jpg below ``folder``; returns the files written."""
     written = []
     for name, digits in images.items():
@@ -89,7 +89,7 @@ def replace_sets(folder: Path, images: dict[str, LabelledImages], aside: Path) -
     make_folder(folder)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new sets ") as place:
         fresh = Path(place)
-        written = [path.relative_to(fresh) for path in save_digits(fresh, images)]
+        written = [path.relative_to(fresh) for path in save_sets(fresh, images)]
         if problems := find_problems(fresh):
             raise ToolkitError(problems[0])
         for old in existing_sets(folder):

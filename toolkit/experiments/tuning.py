@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import StratifiedKFold
 
-from toolkit.data.digit_folders import load_digits
+from toolkit.data.image_sets import load_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.scores import predict_logits
 from toolkit.evaluation.statistics import bootstrap_interval
@@ -142,7 +142,7 @@ def trial_jobs(
 
 def cross_validate(job: Job, _: Path) -> dict[str, Any]:
     """Hold out every image of Training and Validation Set once; its loss, and whether it was read right."""
-    sets = load_digits(Path(job["digits"]) if job["digits"] else None)
+    sets = load_sets(Path(job["digits"]) if job["digits"] else None)
     images = LabelledImages(
         np.concatenate([sets.training.images, sets.validation.images]),
         np.concatenate([sets.training.labels, sets.validation.labels]),

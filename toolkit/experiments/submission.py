@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from toolkit.data.digit_folders import TEST_SET, find_problems, load_digits, read_all_sets
+from toolkit.data.image_sets import TEST_SET, find_problems, load_sets, read_all_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.images.reading import read_grey
@@ -104,7 +104,7 @@ def _fine_tuned(folder: Path, name: str) -> FineTuned:
 
 def report_pictures(submission: Submission, place: Path, photo: Path | None, digits: Path | None) -> list[Picture]:
     """The report's figures; those made for it are written into ``place``. ``photo`` is the sheet's, if shown."""
-    training = load_digits(digits).training
+    training = load_sets(digits).training
     sheet = save_figure(plot_contact_sheet(training, "Training Set", columns=8), place / "training_set.png")
     pictures = [Picture(sheet, "Training Set: the digits that were trained on.", 45)]
     if photo:
@@ -150,7 +150,7 @@ def check_and_collect(report: Path, workbook: Path, digits: Path | None) -> dict
             f"{workbook} is not from the evaluation that {report.name} tells of. Make both again: python -m toolkit "
             "recipe evaluate_models, then report"
         )
-    now = {"sets_sha256": load_digits(digits).sha256(), "test_sha256": read_all_sets(digits)[TEST_SET].sha256()}
+    now = {"sets_sha256": load_sets(digits).sha256(), "test_sha256": read_all_sets(digits)[TEST_SET].sha256()}
     if any(submission.record.get(name) != sha256 for name, sha256 in now.items()):
         raise ToolkitError(
             f"The sets in {folder} are not those that were evaluated. Make all again: python -m toolkit recipe "
