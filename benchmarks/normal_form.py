@@ -15,7 +15,9 @@ from toolkit.models.bundle import load_model, published_models
 def main() -> None:
     """Print how many images stay the same and what each model's accuracy becomes."""
     test = load_mnist().test
-    again = LabelledImages(np.stack([normal_form(image) for image in test.images[:, 0]])[:, None], test.labels)
+    again = LabelledImages(
+        np.stack([normal_form(image) for image in test.images[:, 0]])[:, None], test.labels, test.classes
+    )
     change = np.abs(again.images.astype(int) - test.images)
     same = (change.max(axis=(1, 2, 3)) == 0).mean()
     print(f"{100 * same:.1f} % of {len(test):,} images byte for byte the same; mean change {change.mean():.3f} of 255")

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.classes import DIGITS
 from toolkit.data.example_digits import WRITERS, writer_digits
 from toolkit.data.labelled_images import LabelledImages
-from toolkit.data.splits import draw_per_digit
+from toolkit.data.splits import draw_per_class
 from toolkit.evaluation.statistics import bootstrap_interval, mcnemar
 from toolkit.experiments.comparing import VARIANTS, train_and_measure
 from toolkit.images.normal_form import normal_form
@@ -36,13 +37,13 @@ def load_drawn(folder: Path) -> LabelledImages:
     with (folder / "dataset.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     images = np.stack([normal_form(isolate_ink(read_grey(folder / row["image"]))) for row in rows])
-    return LabelledImages(images[:, None], np.array([int(row["label"]) for row in rows], np.int64))
+    return LabelledImages(images[:, None], np.array([int(row["label"]) for row in rows], np.int64), DIGITS)
 
 
 def measure(job: dict[str, Any], _: Path) -> dict[str, Any]:
     """One writer, one seed, one way to fine-tune."""
     digits = writer_digits(job["writer"]) if isinstance(job["writer"], int) else load_drawn(Path(job["writer"]))
-    training, rest = draw_per_digit(digits, IMAGES, job["seed"])
+    training, rest = draw_per_class(digits, IMAGES, job["seed"])
     how = Adaptation(**job["how"]) if job["how"] else None
     return train_and_measure(load_model(job["model"])[0], training, rest, how, job["seed"])
 

@@ -20,7 +20,7 @@ from recipes import (
 )
 from recipes import hand_in as packing
 from recipes import report as writing
-from toolkit.data.image_sets import load_sets
+from toolkit.data.image_sets import ASSIGNMENT_4, load_sets, require_form
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT
 from toolkit.runs import find_run, latest_run, read_json, start_run
@@ -41,6 +41,7 @@ def run(
 ) -> Path:
     """The zip."""
     with start_run(__file__, locals()):
+        require_form(digits, ASSIGNMENT_4)
         same = {"sets_sha256": load_sets(digits).sha256(), "model_sha256": load_model(model)[1].weights_sha256}
         place = out or ROOT
         workbook, pdf = place / "Assignment 4 Results.xlsx", place / "Assignment 4_Report.pdf"

@@ -11,15 +11,17 @@ Expect  3 to 4 minutes on 2 CPU cores and 300 MB in runs/compare_layers; an inte
 from pathlib import Path
 from typing import Any
 
+from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
 from toolkit.errors import ToolkitError
 from toolkit.experiments.comparing import (
-    VARIANTS,
+    NONE,
     compare_pairs,
     comparison_jobs,
     right_answers,
     summarise,
     train_and_keep,
+    ways_for,
 )
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
@@ -43,10 +45,14 @@ def run(
         card = load_model(model)[1]
         run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
         jobs = comparison_jobs(model, seeds, digits)
-        print(f"{len(jobs)} trainings of {card.name}: {len(sets.training)} digits, {len(sets.validation)} to validate")
+        ways = ways_for(card.classes, sets.classes)
+        if NONE not in ways:
+            print(f"Without '{NONE}': {card.name} does not know all of these classes.")
+        what = f"{len(sets.training)} {things(sets.classes)}, {len(sets.validation)} to validate"
+        print(f"{len(jobs)} trainings of {card.name}: {what}")
         results = run_jobs(train_and_keep, jobs, runs_folder() / run.recipe / "trainings", "trainings", processes)
 
-        by_way = {name: [r for r in results if r["job"]["way"] == name] for name in VARIANTS}
+        by_way = {name: [r for r in results if r["job"]["way"] == name] for name in ways}
         summaries = {name: summarise(own) for name, own in by_way.items()}
         pairs = compare_pairs({name: right_answers(own) for name, own in by_way.items()})
         for name, summary in summaries.items():

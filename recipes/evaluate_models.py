@@ -12,13 +12,21 @@ from pathlib import Path
 from toolkit.data.image_sets import load_sets
 from toolkit.data.mnist import load_mnist
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.scores import Scores, score
+from toolkit.evaluation.scores import Scores
 from toolkit.evaluation.sealed_test import open_test_set, openings
 from toolkit.experiments.comparing import load_trained, right_by_way, summarise_test
+from toolkit.experiments.evaluating import check_runs, measure, unmeasured
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT, sha256_of
-from toolkit.reporting.excel import Result, comparison_table, fill_template, match_template, trials_table, write_results
-from toolkit.runs import find_run, latest_run, read_json, short_name, start_run
+from toolkit.reporting.excel import (
+    ENTRIES,
+    comparison_table,
+    fill_template,
+    match_template,
+    trials_table,
+    write_results,
+)
+from toolkit.runs import find_run, latest_run, read_json, start_run
 from toolkit.training.devices import choose_device
 
 
@@ -33,28 +41,18 @@ def run(
     digits: Path | None = None,  # folder with the three sets; without it the repository's
     device: str = "auto",  # cpu, cuda, ...
 ) -> dict[str, Scores]:
-    """Scores of the pre-trained model on both test sets and of both fine-tuned models on your own."""
+    """Scores of the pre-trained model on both test sets, if it knows their classes, and of both fine-tuned models."""
     with start_run(__file__, locals()) as run:
         place = choose_device(device)
         last_layer = last_layer or latest_run("finetune_last_layer", model=model)
         more_layers = more_layers or latest_run("finetune_two_layers", model=model)
         models = {name: load_model(name) for name in (model, last_layer, more_layers)}
-        started_from = models[model][1].weights_sha256
-        for folder, recipes in (
-            (last_layer, ["finetune_last_layer"]),
-            (more_layers, ["finetune_two_layers", "finetune_all_layers"]),
-        ):
-            card = models[folder][1]
-            if card.recipe not in recipes:
-                raise ToolkitError(f"{folder} is a run of {card.recipe}. Name one of {' or '.join(recipes)}.")
-            if card.started_from != started_from:
-                raise ToolkitError(
-                    f"{folder} was not fine-tuned from '{model}' as it is now. "
-                    "Name the model it started from (--model), or fine-tune again."
-                )
+        images = load_sets(digits)
+        check_runs(models, model, last_layer, more_layers, images.classes)
+        absent = unmeasured(models[model][1].classes, images.classes)
         if template:
             match_template(template)  # before Test Set is opened: a sheet that does not fit costs no opening
-        sets = load_sets(digits).sha256()
+        sets, started_from = images.sha256(), models[model][1].weights_sha256
         run.facts.update(sets_sha256=sets, model_sha256=started_from)
         of_the_same = {"sets_sha256": sets, "model_sha256": started_from}
         comparison = comparison or find_run("compare_layers", **of_the_same)
@@ -63,19 +61,15 @@ def run(
         trained = [load_trained(Path(place)) for place in compared["trainings"]] if compared else []
         if any((job["sets"], job["weights"]) != (sets, started_from) for _, job in trained):
             raise ToolkitError(f"{comparison} compared with other digits or another model. Run compare_layers again.")
-        mnist_test = load_mnist(mnist).test
-        own_test = open_test_set(run.recipe, digits)
-
-        results = []
-        for key, name, data, test in (
-            ("pretrained_mnist", model, "MNIST test", mnist_test),
-            ("pretrained_own", model, "own Test Set", own_test),
-            ("last_layer_own", last_layer, "own Test Set", own_test),
-            ("n_layers_own", more_layers, "own Test Set", own_test),
-        ):
-            network, card = models[name]
-            results.append(Result(key, short_name(name), data, score(network.to(place), test), card))
-            print(f"{card.name} on {data}: {results[-1].scores}")
+        tests = {} if "pretrained_mnist" in absent else {"MNIST test": load_mnist(mnist).test}
+        tests["own Test Set"] = own_test = open_test_set(run.recipe, digits)
+        places: dict[str, str | Path] = dict(zip(ENTRIES, (model, model, last_layer, more_layers), strict=True))
+        measured = {key: named for key, named in places.items() if key not in absent}
+        results = measure(models, measured, images.training, tests, place)
+        for result in results:
+            print(f"{result.card.name} on {result.data}: {result.scores}")
+        for reason in absent.values():
+            print(f"Left out: {reason}")
 
         tables = {}
         if compared:
@@ -92,7 +86,7 @@ def run(
         if template:
             fill_template(template, out, results)
         else:
-            write_results(out, results, tables)
+            write_results(out, results, tables, list(absent.values()))
         run.options.update(last_layer=last_layer, more_layers=more_layers, comparison=comparison, tuning=tuning)
         run.options.update(out=out)
         run.facts.update(test_sha256=own_test.sha256(), workbook_sha256=sha256_of(out))

@@ -27,4 +27,4 @@ def run(
     device: str = "auto",  # cpu, cuda, ...
 ) -> Scores:
     """Validation scores; the test set stays sealed."""
-    return finetune(__file__, layers=1, layer_decay=1.0, **locals())
+    return finetune(__file__, layers=1, layer_decay=1.0, probe=None, **locals())

@@ -22,6 +22,7 @@ def run(
     weight_decay: float = 0.01,  # decoupled, as in AdamW
     dropout: float | None = None,  # before the last layers; without it the model's own
     augment: float = 1.0,  # strength of the distortion, 0 for none
+    probe: int | None = None,  # epochs in which the last layer first learns alone; without it 0
     patience: int | None = None,  # stop after so many epochs without a lower validation loss
     seed: int = 0,  # fixes order and augmentation
     digits: Path | None = None,  # folder with the three sets; without it the repository's

@@ -36,7 +36,7 @@ def run(
         pictures = report_pictures(submission, run.folder, photo, digits)
         out = out or ROOT / "Assignment 4_Report.pdf"
         names, numbers = ([part.strip() for part in said.split(",") if part.strip()] for said in (authors, ids))
-        pages = write_report(out, collect_evidence(submission), pictures, names, numbers, own_words)
+        pages = write_report(out, collect_evidence(submission, digits), pictures, names, numbers, own_words)
         run.options.update(evaluation=evaluation, out=out)
         run.facts.update(pages_of_text=pages, pdf_sha256=sha256_of(out))
         print(f"Written: {out}, {pages} pages of text\nRun: {run.folder}")

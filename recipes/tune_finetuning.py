@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.data.image_sets import load_sets
+from toolkit.data.labelled_images import together
 from toolkit.errors import ToolkitError
-from toolkit.experiments.tuning import Candidate, Trial, cross_validate, make_trial, search, trial_jobs
+from toolkit.experiments.tuning import Candidate, Trial, check_folds, cross_validate, make_trial, search, trial_jobs
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
 from toolkit.reporting.comparison_plots import plot_trials
@@ -25,7 +26,7 @@ from toolkit.training.sweeps import run_jobs
 
 def run(
     model: str = "mnist_resnet",  # published model to start from
-    folds: int = 5,  # parts of the 100 images, each held out once
+    folds: int = 5,  # parts of all images, each held out once
     repeats: int = 2,  # divisions into parts
     processes: int | None = None,  # trainings at once; without it as many as there are cores
     digits: Path | None = None,  # folder with the three sets; without it the repository's
@@ -34,7 +35,9 @@ def run(
     with start_run(__file__, locals()) as run:
         if not 2 <= folds <= 10 or repeats < 1:
             raise ToolkitError(f"{folds} folds, {repeats} repeats: choose 2 to 10 folds and 1 or more repeats.")
-        sets, weights = load_sets(digits).sha256(), load_model(model)[1].weights_sha256
+        images = load_sets(digits)
+        check_folds(folds, together([images.training, images.validation]))
+        sets, weights = images.sha256(), load_model(model)[1].weights_sha256
         run.facts.update(sets_sha256=sets, model_sha256=weights)
 
         def attempt(candidates: Sequence[Candidate]) -> list[Trial]:

@@ -12,7 +12,7 @@ from toolkit.errors import ToolkitError
 DIGITS = tuple("0123456789")
 MOST = 1000
 LONGEST = 40  # letters of a name
-FORBIDDEN = '/\\<>:"|?*'  # in a folder's name, on Windows at least
+FORBIDDEN = '/\\<>:"|?*,[]'  # in a folder's name, on Windows at least; the last three mean something in --rows
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # the same
 
 
@@ -37,8 +37,8 @@ def check_name(name: str) -> str:
         )
     if set(name) & set(FORBIDDEN) or name[0] == "." or name[-1] == "." or RESERVED.fullmatch(name):
         raise ToolkitError(
-            f"{shown} cannot name a class, since not every computer takes it as a folder's name "
-            f"({' '.join(FORBIDDEN)} and dots at an end are among what is not). Write a word, such as 'less'."
+            f"{shown} cannot name a class, since a folder or an option is named after it: no "
+            f"{' '.join(FORBIDDEN)}, no dot at an end. Write a word, such as 'less'."
         )
     return name
 
@@ -57,3 +57,8 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
     if not 2 <= len(checked) <= MOST:
         raise ToolkitError(f"{len(checked)} classes cannot be told apart. Name 2 to {MOST:,}, with spaces between.")
     return checked
+
+
+def things(classes: Iterable[str]) -> str:
+    """What a sentence calls images of these classes."""
+    return "digits" if set(classes) <= set(DIGITS) else "images"

@@ -24,27 +24,32 @@ sheet = typer.Typer(help="From a photo of a sheet to a checked set of digits.", 
 app.add_typer(sheet, name="sheet")
 
 Model = Annotated[str, typer.Option(help="published model, or a run's folder")]
+PerClass = Annotated[
+    str | None,
+    typer.Option(help="images of each class in the three sets: 8,2,2 (if not given), or shares as in 70%,15%,15%"),
+]
 Digits = Annotated[Path | None, typer.Option(help="folder with the three sets; without it the repository's")]
 
 
 @app.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="photos or drawings of one digit each")],
+    images: Annotated[list[Path], typer.Argument(help="photos or drawings of one digit, letter or sign each")],
     model: Model = "mnist_resnet",
-    top: Annotated[int, typer.Option(help="how many digits to show for each image")] = 3,
+    top: Annotated[int | None, typer.Option(help="how many answers to show for each image; 3 if not given")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
 ) -> None:
-    """Read the digit in each image."""
+    """Read the digit, letter or sign in each image."""
     from toolkit.evaluation.prediction import predict_files
     from toolkit.models.bundle import load_model
 
-    predictions = predict_files(load_model(model)[0], images, top)
+    network, card = load_model(model)
+    predictions = predict_files(network, card.classes, images, top)
     if as_json:
         print(json.dumps([{"image": str(p.path), "top": dict(p.top)} for p in predictions], indent=1))
         return
     for prediction in predictions:
-        digits = "  ".join(f"{digit} {100 * probability:5.1f} %" for digit, probability in prediction.top)
-        print(f"{prediction.path}:  {digits}")
+        read = "  ".join(f"{name} {100 * probability:5.1f} %" for name, probability in prediction.top)
+        print(f"{prediction.path}:  {read}")
 
 
 @app.command()
@@ -60,7 +65,8 @@ def label(
     from toolkit.models.bundle import load_model
 
     images = read_csv_images(csv)
-    write_submission(out, predict_logits(load_model(model)[0], images))
+    network, card = load_model(model)
+    write_submission(out, predict_logits(network, images), card.classes)
     print(f"Written: {out} ({len(images):,} images)")
 
 
@@ -73,7 +79,8 @@ def export(
     from toolkit.models.bundle import load_model
     from toolkit.training.export import export_learner
 
-    print(f"Written: {export_learner(load_model(model)[0], out)}")
+    network, card = load_model(model)
+    print(f"Written: {export_learner(network, card.classes, out)}")
 
 
 @app.command()
@@ -102,8 +109,7 @@ def data_mnist(
     mnist = load_mnist(folder)
     print(f"Four files verified in {folder or mnist_cache()}")
     for name, digits in (("training", mnist.training), ("test", mnist.test)):
-        counts = ", ".join(f"{digit}: {count:,}" for digit, count in enumerate(digits.class_counts()))
-        print(f"{name:8} {len(digits):6,} images  {counts}")
+        print(f"{name:8} {len(digits):6,} images  {digits.said_counts()}")
         print(f"{'':8} pixels 0 to 255: mean {digits.images.mean():.2f}, standard deviation {digits.images.std():.2f}")
     sheet = plot_contact_sheet(mnist.training, "MNIST, the first twelve of each digit")
     print(f"Contact sheet: {save_figure(sheet, out or runs_folder() / 'mnist.png')}")
@@ -129,20 +135,21 @@ def sheet_cut(
     rows: Annotated[
         str | None,
         typer.Option(
-            help="what is written: a digit for each row of twelve, or every row's digits with spaces between; "
-            "commas between photos"
+            help="what is written: a letter for each row of twelve, or every row's letters with spaces between; longer "
+            "names in brackets, A*12 for twelve of A; commas between photos"
         ),
     ] = None,
     digit: Annotated[
-        str | None, typer.Option(help="the one digit on these photos; 'name' takes it from each file's name")
+        str | None, typer.Option(help="the one digit or class on these photos; 'name' takes it from each file's name")
     ] = None,
     skip: Annotated[
-        list[str] | None, typer.Option(help="ROW:COL of what is no digit; more than once if need be")
+        list[str] | None, typer.Option(help="ROW:COL of what does not belong; more than once if need be")
     ] = None,
     accept: Annotated[bool, typer.Option("--accept", help="take rows of another length than promised")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="put sets that exist aside")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for the three sets; without it the repository")] = None,
     seed: Annotated[int, typer.Option(help="fixes which image goes into which set")] = 0,
+    per_class: PerClass = None,
     model: Model = "mnist_resnet",
 ) -> None:
     """Cut photos of a handwritten sheet into Training Set, Validation Set and Test Set.
@@ -150,29 +157,63 @@ def sheet_cut(
     Without --rows and --digit: the printed template, or ten rows of twelve, zeros first.
     """
     from toolkit.data.sheet_layout import choose_layouts
+    from toolkit.data.splits import USUAL_DIVISION, parse_division
     from toolkit.experiments.cutting import cut_sheets
 
-    layouts = choose_layouts(photos, rows, digit)
-    cut_sheets(photos, layouts, out=out, skip=skip or (), accept=accept, replace=replace, seed=seed, model=model)
+    division = parse_division(per_class) if per_class else None
+    layouts = choose_layouts(photos, rows, digit, (division or USUAL_DIVISION).row)
+    cut_sheets(
+        photos,
+        layouts,
+        out=out,
+        skip=skip or (),
+        accept=accept,
+        replace=replace,
+        seed=seed,
+        division=division,
+        model=model,
+    )
 
 
 @sheet.command("template")
 def sheet_template(
     out: Annotated[Path, typer.Option(help="PDF to write")] = Path("sheet.pdf"),
     paper: Annotated[str, typer.Option(help="a4 or letter")] = "a4",
+    classes: Annotated[
+        str | None, typer.Option(help="what to write instead of the ten digits, with spaces between: 'A B C 7 +'")
+    ] = None,
+    per_class: PerClass = None,
 ) -> None:
-    """Write a page to print: boxes for twelve of each digit, which the cutter finds by itself."""
-    from toolkit.images.template import write_template
+    """Write a page to print: boxes for twelve of each digit, which the cutter finds by itself.
 
-    print(f"Written: {write_template(out, paper)}")
+    With other classes, several pages if need be, whose codes tell the cutter what stands where.
+    """
+    from toolkit.classes import DIGITS, parse_names
+    from toolkit.data.sheet_layout import template_pages
+    from toolkit.data.splits import USUAL_DIVISION, parse_division
+    from toolkit.images.template import TEN_DIGITS, write_template
+
+    sheets = [TEN_DIGITS]
+    if classes or per_class:
+        names = parse_names(classes) if classes else DIGITS
+        sheets = template_pages(names, parse_division(per_class) if per_class else USUAL_DIVISION)
+    pages = f", {len(sheets)} pages" if len(sheets) > 1 else ""
+    print(f"Written: {write_template(out, paper, sheets)}{pages}")
 
 
 @sheet.command("check")
-def sheet_check(digits: Digits = None, model: Model = "mnist_resnet") -> None:
+def sheet_check(
+    digits: Digits = None,
+    model: Model = "mnist_resnet",
+    form: Annotated[
+        str | None, typer.Option(help="what the sets must look like, such as assignment_4: 8, 2 and 2 of each digit")
+    ] = None,
+) -> None:
     """Look over the three sets, whoever made them; doubtful images are listed and marked."""
+    from toolkit.data.image_sets import find_form
     from toolkit.experiments.cutting import check_sets
 
-    check_sets(digits, model)
+    check_sets(digits, model, find_form(form) if form else None)
 
 
 @cache

@@ -34,8 +34,9 @@ def change(path, line, column, value):
     path.write_text("".join(",".join(cells) + "\n" for cells in lines))
 
 
-def same(first, second):
-    return np.array_equal(first.images, second.images) and np.array_equal(first.labels, second.labels)
+def same(read, digits):
+    images, labels = read
+    return np.array_equal(images, digits.images) and np.array_equal(labels, digits.labels)
 
 
 def test_a_csv_with_column_names_is_read(path, digits):

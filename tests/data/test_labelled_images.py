@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from toolkit.data.labelled_images import LabelledImages
+from toolkit.classes import DIGITS
+from toolkit.data.labelled_images import LabelledImages, together
+from toolkit.errors import ToolkitError
 
 
 @pytest.mark.parametrize(
@@ -15,7 +17,24 @@ from toolkit.data.labelled_images import LabelledImages
 )
 def test_other_shapes_and_types_are_refused(images, labels):
     with pytest.raises(ValueError, match="must be"):
-        LabelledImages(images, labels)
+        LabelledImages(images, labels, DIGITS)
+
+
+def test_labels_without_a_class_are_refused(examples):
+    digits = examples["Test Set"]
+    with pytest.raises(ValueError, match="labels from 0 to 9 of 9 classes"):
+        LabelledImages(digits.images, digits.labels, DIGITS[:9])
+
+
+def test_only_images_of_the_same_classes_go_together(examples):
+    digits = examples["Test Set"]
+    both = together([digits, digits])
+    assert both.class_counts().tolist() == [4] * 10
+    letters = LabelledImages(digits.images, digits.labels, tuple("ABCDEFGHIJ"))
+    assert letters.name(2) == "B"
+    assert letters.sha256() != digits.sha256()
+    with pytest.raises(ToolkitError, match="Classes differ"):
+        together([digits, letters])
 
 
 def test_take_keeps_images_and_labels_together(examples):

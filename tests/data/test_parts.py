@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.data.test_csv_digits import csv_text
+from toolkit.classes import DIGITS
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.parts import load_parts, split_in_three
 from toolkit.errors import ToolkitError
@@ -13,7 +14,7 @@ def numbered(count: int) -> LabelledImages:
     """Images that hold their own number, so that one sees where each went."""
     images = np.zeros((count, 1, 28, 28), np.uint8)
     images[:, 0, 0, :2] = np.arange(count)[:, None] // [256, 1] % 256
-    return LabelledImages(images, np.arange(count) * 7 % 10)
+    return LabelledImages(images, np.arange(count) * 7 % 10, DIGITS)
 
 
 def numbers(digits) -> list[int]:

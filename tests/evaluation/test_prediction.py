@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.prediction import predict_files
 from toolkit.models.bundle import load_model
@@ -20,7 +21,7 @@ def test_a_photo_is_read_whatever_its_size_and_polarity(tmp_path, examples):
     ):
         Image.fromarray(picture).save(tmp_path / name)
         paths.append(tmp_path / name)
-    predictions = predict_files(network, paths, top=3)
+    predictions = predict_files(network, DIGITS, paths, top=3)
     for prediction in predictions:
         assert prediction.top[0][0] == "3"
         probabilities = [probability for _, probability in prediction.top]
@@ -31,10 +32,10 @@ def test_a_photo_is_read_whatever_its_size_and_polarity(tmp_path, examples):
 def test_an_empty_page_is_named(tmp_path, small_model):
     Image.new("L", (200, 200), 220).save(tmp_path / "empty.png")
     with pytest.raises(ToolkitError, match=r"empty\.png: No digit"):
-        predict_files(load_model(small_model)[0], [tmp_path / "empty.png"], top=3)
+        predict_files(load_model(small_model)[0], DIGITS, [tmp_path / "empty.png"], top=3)
 
 
 @pytest.mark.parametrize("top", [0, 11])
 def test_so_many_digits_do_not_exist(small_model, top):
     with pytest.raises(ToolkitError, match="Choose 1 to 10"):
-        predict_files(load_model(small_model)[0], [], top=top)
+        predict_files(load_model(small_model)[0], DIGITS, [], top=top)

@@ -8,7 +8,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from toolkit.data.example_digits import writer_ink
-from toolkit.data.image_sets import PER_DIGIT, find_problems
+from toolkit.data.image_sets import ASSIGNMENT_4, find_problems
 from toolkit.images.simulate import TEN_ROWS, Camera, save_photo, simulate_sheet
 from toolkit.paths import ROOT, runs_folder
 
@@ -133,7 +133,7 @@ def test_sets_that_exist_are_looked_over(run, digits):
     Image.fromarray(pixels).save(twin, quality=95)
     status, told, _ = run("sheet", "check", "--digits", digits, "--model", "mnist_cnn")
     assert status == 0
-    assert "Test Set 7, digit 3: " in told
+    assert "Test Set 7, 3: " in told
     assert "off centre" in told
     assert "contact_sheet.png" in told
 
@@ -192,7 +192,7 @@ def test_unusual_modes_are_read(mode, run, written_sheet, tmp_path):
 
 def test_sets_hold_what_is_promised(run, sheet_photo, tmp_path):
     assert run("sheet", "cut", sheet_photo, "--out", tmp_path / "mine", "--model", "mnist_cnn")[0] == 0
-    for name, size in PER_DIGIT.items():
+    for name, size in ASSIGNMENT_4.per_class.items():
         for digit in range(10):
             files = list((tmp_path / "mine" / name / str(digit)).iterdir())
             assert len(files) == size

@@ -229,7 +229,7 @@ def seen_from_above(pixels_per_mm: float) -> Page:
     homography = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1 / pixels_per_mm]]) * pixels_per_mm
     homography[:2, 2] -= 0.5
     anchors = template._marker_places("a4") + template.MARKER / 2
-    return Page("a4", homography, anchors, np.zeros_like(anchors))
+    return Page("a4", False, homography, anchors, np.zeros_like(anchors))
 
 
 def test_pixels_as_fine_as_the_flattened_page_come_out_as_they_are():

@@ -47,7 +47,6 @@ def test_a_comparison_on_other_digits_is_refused_before_test_set_is_opened(
     digits, idx_files, small_model, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(comparing, "VARIANTS", {comparing.NONE: None})
-    monkeypatch.setattr(compare_layers, "VARIANTS", {comparing.NONE: None})
     options = {"model": str(small_model), "digits": digits}
     compare_layers.run(**options, seeds=2, processes=1)
     first, second, *_ = sorted((digits / "Training Set").rglob("*.jpg"))

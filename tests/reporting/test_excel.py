@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 from openpyxl import Workbook, load_workbook
 
+from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores
 from toolkit.models.bundle import ModelCard
@@ -14,7 +15,7 @@ CARD = ModelCard("mnist_cnn", "cnn", {}, [], {}, "pretrain_mnist", {"lr": 0.1, "
 def scores(correct: int, n: int) -> Scores:
     confusion = [[0] * 10 for _ in range(10)]
     confusion[1][1], confusion[1][2] = correct, n - correct
-    return Scores(tuple(map(tuple, confusion)), loss=0.5)
+    return Scores(tuple(map(tuple, confusion)), 0.5, DIGITS)
 
 
 RESULTS = [

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from toolkit.classes import DIGITS
 from toolkit.evaluation.scores import Scores
 from toolkit.reporting.plots import (
     plot_confusion,
@@ -20,7 +21,7 @@ FOUND = LearningRates(RATES, [2 + (rate - 0.01) ** 2 for rate in RATES], {"valle
 
 
 def scores(right: int, wrong: int) -> Scores:
-    return Scores(tuple(tuple(right if i == j else wrong for j in range(10)) for i in range(10)), loss=0.1)
+    return Scores(tuple(tuple(right if i == j else wrong for j in range(10)) for i in range(10)), 0.1, DIGITS)
 
 
 def texts(figure) -> str:

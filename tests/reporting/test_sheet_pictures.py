@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from toolkit.classes import DIGITS
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Reading
 from toolkit.reporting.sheet_pictures import (
@@ -22,11 +23,12 @@ def reading(tmp_path, counts=(2, 1), rows=("12", "3"), turns=0, skipped=()) -> R
         photo=tmp_path / "photo.jpg",
         picture=np.full((500, 600), 230, np.uint8),
         turns=turns,
-        layout=Layout(rows),
+        layout=Layout(tuple(map(tuple, rows))),
         counts=counts,
         images=np.zeros((3, 1, 28, 28), np.uint8),
         boxes=tuple(boxes),
         probabilities=np.full((3, 10), 0.1),
+        known=DIGITS,
         skipped=skipped,
     )
 
@@ -37,7 +39,7 @@ def has(image: Image.Image, colour: str) -> bool:
 
 
 def test_overlay_marks_good_doubtful_and_skipped(tmp_path):
-    image = draw_overlay(reading(tmp_path, skipped=((400, 400, 440, 460),)), np.array([1, 2, 3]), [[], ["odd"], []])
+    image = draw_overlay(reading(tmp_path, skipped=((400, 400, 440, 460),)), ["1", "2", "3"], [[], ["odd"], []])
     assert image.size == (600, 500)
     assert has(image, GOOD)
     assert has(image, DOUBTFUL)

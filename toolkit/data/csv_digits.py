@@ -14,19 +14,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from toolkit.data.labelled_images import LabelledImages
+from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
+from toolkit.images.normal_form import SIDE
 
-PIXELS = 28 * 28
+PIXELS = SIDE * SIDE
 
 
-def read_labelled_csv(path: Path) -> LabelledImages:
+def read_labelled_csv(path: Path, classes: int = len(DIGITS)) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels of a CSV file, or of all labelled ones in a folder or .zip, ordered by name.
 
-    Raises ``ToolkitError`` naming line and column of the first value that is none, or when there are no labels.
+    Images are uint8 (N, 1, 28, 28), labels int64 (N,) from 0 to below ``classes``. Raises
+    ``ToolkitError`` naming line and column of the first value that is none, or when there are no labels.
     """
     contents = _contents(path)
-    tables = [_read(name, content) for name, content in contents.items()]
+    tables = [_read(name, content, classes) for name, content in contents.items()]
     labelled = [(images, labels) for images, labels in tables if labels is not None]
     if not labelled:
         raise ToolkitError(
@@ -34,7 +36,7 @@ def read_labelled_csv(path: Path) -> LabelledImages:
             f"Name a file with labels, or label these: python -m toolkit label {path}"
         )
     images, labels = (np.concatenate(parts) for parts in zip(*labelled, strict=True))
-    return LabelledImages(images, labels)
+    return images, labels
 
 
 def read_csv_images(path: Path) -> np.ndarray:
@@ -43,7 +45,7 @@ def read_csv_images(path: Path) -> np.ndarray:
     if len(contents) > 1:
         raise ToolkitError(f"{path} holds several CSV files: {', '.join(contents)}. Unpack it and name one of them.")
     ((name, content),) = contents.items()
-    return _read(name, content)[0]
+    return _read(name, content, len(DIGITS))[0]
 
 
 def _contents(path: Path) -> dict[str, bytes]:
@@ -72,12 +74,12 @@ def _columns(content: bytes) -> int:
     return content.partition(b"\n")[0].count(b",") + 1
 
 
-def _read(name: str, content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
+def _read(name: str, content: bytes, classes: int) -> tuple[np.ndarray, np.ndarray | None]:
     columns = _columns(content)
     if columns not in (PIXELS, PIXELS + 1):
         raise ToolkitError(
             f"{name}, line 1: {columns} columns, expected {PIXELS} pixels, with or without a label before them. "
-            "Name a CSV file of 28x28 images."
+            f"Name a CSV file of {SIDE}x{SIDE} images."
         )
     first = content.partition(b",")[0].strip().strip(b'"')
     skipped = 0 if first.isdigit() else 1
@@ -87,10 +89,10 @@ def _read(name: str, content: bytes) -> tuple[np.ndarray, np.ndarray | None]:
         table = np.empty((0, 0), np.int32)
     limits = np.full(columns, 255)
     if columns > PIXELS:
-        limits[0] = 9
+        limits[0] = classes - 1
     if table.shape[1:] != (columns,) or not len(table) or (table < 0).any() or (table > limits).any():
         raise ToolkitError(_find_fault(name, content, skipped, limits))
-    images = table[:, -PIXELS:].astype(np.uint8).reshape(-1, 1, 28, 28)
+    images = table[:, -PIXELS:].astype(np.uint8).reshape(-1, 1, SIDE, SIDE)
     return images, table[:, 0].astype(np.int64) if columns > PIXELS else None
 
 
@@ -104,7 +106,7 @@ def _find_fault(name: str, content: bytes, skipped: int, limits: np.ndarray) -> 
             return f"{name}, line {line}: {len(cells)} columns, line 1 has {len(limits)}. Correct or remove the line."
         for column, (cell, limit) in enumerate(zip(cells, limits, strict=True), 1):
             if not (cell.strip().isdecimal() and int(cell) <= limit):
-                what = "label" if limit == 9 else "pixel"
+                what = "label" if column == 1 and len(limits) > PIXELS else "pixel"
                 return (
                     f"{name}, line {line}, column {column}: {cell.strip()[:20]!r} is no {what} "
                     f"(a whole number from 0 to {limit}). Correct or remove the line."

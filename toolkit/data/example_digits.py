@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.classes import DIGITS
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import normal_form
 from toolkit.images.simulate import FINELINER, Camera, Layout, SimulatedSheet, simulate_sheet
@@ -50,7 +51,7 @@ def writer_ink(writer: int) -> dict[int, list[np.ndarray]]:
     ``ToolkitError`` for a writer that does not exist.
     """
     counts, labels = _form(writer)
-    return {digit: [enlarge(count) for count in counts[labels == digit]] for digit in range(len(CLASSES))}
+    return {digit: [enlarge(count) for count in counts[labels == digit]] for digit in range(len(DIGITS))}
 
 
 def writer_digits(writer: int) -> LabelledImages:
@@ -60,7 +61,7 @@ def writer_digits(writer: int) -> LabelledImages:
     """
     counts, labels = _form(writer)
     images = np.stack([normal_form(enlarge(count, MNIST_SOFTNESS)) for count in counts])
-    return LabelledImages(images[:, None], labels.astype(np.int64))
+    return LabelledImages(images[:, None], labels.astype(np.int64), DIGITS)
 
 
 def _form(writer: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,29 +1,52 @@
-"""Your own digits: three folders of 28x28 images, one subfolder per digit, checked as they are loaded.
+"""Your own images: three folders, one subfolder per class in each, checked as they are loaded.
 
-Training Set/0/*.jpg ... Training Set/9/*.jpg     8 images per digit
-Validation Set/...  Test Set/...                  2 images per digit each
+Training Set/A/*.jpg, Training Set/B/*.jpg, ...     as many images and classes as you have
+Validation Set/...  Test Set/...                    the same classes
+
+Images are 28x28 and have one channel, ink bright on black. What is handed in must look like a ``Form`` beyond that.
 """
 
 import hashlib
 import shutil
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.classes import DIGITS, MOST, check_name, natural_order
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import SIDE
 from toolkit.images.reading import open_image
 from toolkit.paths import ROOT, atomic_write, make_folder
 
-TRAINING_SET, VALIDATION_SET, TEST_SET = "Training Set", "Validation Set", "Test Set"
-PER_DIGIT = {TRAINING_SET: 8, VALIDATION_SET: 2, TEST_SET: 2}
-SMALLEST_RANGE = 64  # grey levels between the darkest and the brightest pixel of a digit
+SETS = TRAINING_SET, VALIDATION_SET, TEST_SET = "Training Set", "Validation Set", "Test Set"
+SMALLEST_RANGE = 64  # grey levels between the darkest and the brightest pixel of an image
 IGNORED = {"Thumbs.db", "desktop.ini"}  # left behind by file managers, as are hidden files
+
+
+@dataclass(frozen=True)
+class Form:
+    """What three sets must look like to be handed in: their classes, the images of each by set, JPEG files."""
+
+    name: str
+    classes: tuple[str, ...]
+    per_class: Mapping[str, int]
+
+
+ASSIGNMENT_4 = Form("assignment_4", DIGITS, {TRAINING_SET: 8, VALIDATION_SET: 2, TEST_SET: 2})
+FORMS = {form.name: form for form in (ASSIGNMENT_4,)}
+
+
+def find_form(name: str) -> Form:
+    """A form by its name; a ``ToolkitError`` if there is none of that name."""
+    if name not in FORMS:
+        raise ToolkitError(f"There is no form '{name}'. Choose one of {', '.join(FORMS)}.")
+    return FORMS[name]
 
 
 @dataclass(frozen=True)
@@ -33,8 +56,12 @@ class ImageSets:
     training: LabelledImages
     validation: LabelledImages
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.training.classes
+
     def sha256(self) -> str:
-        """A fingerprint of both sets: a run keeps it, so that one can tell which digits it learned."""
+        """A fingerprint of both sets: a run keeps it, so that one can tell which images it learned."""
         return hashlib.sha256((self.training.sha256() + self.validation.sha256()).encode()).hexdigest()
 
 
@@ -57,9 +84,18 @@ def read_all_sets(folder: Path | None = None) -> dict[str, LabelledImages]:
     return _checked_sets(folder or ROOT)
 
 
-def find_problems(folder: Path | None = None) -> list[str]:
-    """Everything that is wrong with the three sets below ``folder``, a line each; empty when all is well."""
-    return _read_sets(folder or ROOT)[1]
+def find_problems(folder: Path | None = None, form: Form | None = None) -> list[str]:
+    """Everything that is wrong with the three sets below ``folder``, a line each; empty when all is well.
+
+    With a ``form`` also what is not as it says.
+    """
+    return _read_sets(folder or ROOT, form)[1]
+
+
+def require_form(folder: Path | None, form: Form) -> None:
+    """Raise ``ToolkitError`` naming the first thing in the sets below ``folder`` that is not as ``form`` says."""
+    if problems := find_problems(folder, form):
+        raise ToolkitError(f"{problems[0]} ({form.name} asks for it.)")
 
 
 def save_sets(folder: Path, images: dict[str, LabelledImages]) -> list[Path]:
@@ -69,7 +105,7 @@ def save_sets(folder: Path, images: dict[str, LabelledImages]) -> list[Path]:
         numbers: Counter[int] = Counter()
         for image, label in zip(digits.images[:, 0], digits.labels, strict=True):
             numbers[label] += 1
-            path = folder / name / str(label) / f"{label}_{numbers[label]:02}.jpg"
+            path = folder / name / digits.classes[label] / f"{digits.classes[label]}_{numbers[label]:02}.jpg"
             with atomic_write(path) as temporary:
                 Image.fromarray(image).save(temporary, format="JPEG", quality=95)
             written.append(path)
@@ -78,7 +114,7 @@ def save_sets(folder: Path, images: dict[str, LabelledImages]) -> list[Path]:
 
 def existing_sets(folder: Path) -> list[Path]:
     """Which of the three sets are there already."""
-    return [folder / name for name in PER_DIGIT if (folder / name).exists()]
+    return [folder / name for name in SETS if (folder / name).exists()]
 
 
 def replace_sets(folder: Path, images: dict[str, LabelledImages], aside: Path) -> list[Path]:
@@ -90,8 +126,14 @@ def replace_sets(folder: Path, images: dict[str, LabelledImages], aside: Path) -
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new sets ") as place:
         fresh = Path(place)
         written = [path.relative_to(fresh) for path in save_sets(fresh, images)]
-        if problems := find_problems(fresh):
+        again, problems = _read_sets(fresh)
+        if problems:
             raise ToolkitError(problems[0])
+        classes = {name: digits.classes for name, digits in images.items()}
+        if {name: digits.classes for name, digits in again.items()} != classes:
+            raise ToolkitError(
+                f"The disk of {folder} does not tell all classes' names apart, perhaps 'a' from 'A'. Rename some."
+            )
         for old in existing_sets(folder):
             shutil.move(old, make_folder(aside) / old.name)
         for name in images:
@@ -108,46 +150,82 @@ def _checked_sets(folder: Path) -> dict[str, LabelledImages]:
     return sets
 
 
-def _read_sets(folder: Path) -> tuple[dict[str, LabelledImages], list[str]]:
-    sets: dict[str, LabelledImages] = {}
-    problems: list[str] = []
-    seen: dict[str, Path] = {}
-    for name in PER_DIGIT:
-        if not (folder / name).is_dir():
+def _read_sets(folder: Path, form: Form | None = None) -> tuple[dict[str, LabelledImages], list[str]]:
+    problems = [
+        f"{folder / name} is missing. Expected the folders {', '.join(map(repr, SETS))} with one subfolder per class."
+        for name in SETS
+        if not (folder / name).is_dir()
+    ]
+    folders = {name: _class_folders(folder / name, problems) for name in SETS if (folder / name).is_dir()}
+    classes = natural_order(name for own in folders.values() for name in own)
+    if folders and not 2 <= len(classes) <= MOST:
+        problems.append(f"{folder} holds {len(classes)} classes, expected 2 to {MOST:,}: a subfolder for each.")
+    for name, own in folders.items():
+        if missing := [each for each in classes if not own.get(each)]:
             problems.append(
-                f"{folder / name} is missing. Expected the folders {', '.join(map(repr, PER_DIGIT))} with one "
-                "subfolder per digit."
+                f"{folder / name} has no images of {', '.join(missing[:10])}. Add some, or leave the class out of all "
+                "sets."
             )
-            continue
+    if form:
+        problems += _departures(folder, folders, form)
+    sets: dict[str, LabelledImages] = {}
+    seen: dict[str, Path] = {}
+    for name, own in folders.items():
         images, labels = [], []
-        for path, label in _files(folder / name, PER_DIGIT[name], problems):
-            try:
-                image = _read_digit(path)
-            except ToolkitError as error:
-                problems.append(str(error))
-                continue
-            twin = seen.setdefault(hashlib.sha256(image.tobytes()).hexdigest(), path)
-            if twin != path:
-                problems.append(f"{path} has the same pixels as {twin}. Replace one of them.")
-            images.append(image)
-            labels.append(label)
+        for label, each in enumerate(classes):
+            for path in own.get(each, []):
+                try:
+                    image = _read_image(path)
+                except ToolkitError as error:
+                    problems.append(str(error))
+                    continue
+                twin = seen.setdefault(hashlib.sha256(image.tobytes()).hexdigest(), path)
+                if twin != path:
+                    problems.append(f"{path} has the same pixels as {twin}. Replace one of them.")
+                images.append(image)
+                labels.append(label)
         pixels = np.array(images, dtype=np.uint8).reshape(-1, 1, SIDE, SIDE)
-        sets[name] = LabelledImages(pixels, np.array(labels, dtype=np.int64))
+        sets[name] = LabelledImages(pixels, np.array(labels, dtype=np.int64), classes)
     return sets, problems
 
 
-def _files(folder: Path, expected: int, problems: list[str]) -> list[tuple[Path, int]]:
-    """The image files of one set with their labels, in a fixed order; what lies elsewhere is a problem."""
+def _class_folders(folder: Path, problems: list[str]) -> dict[str, list[Path]]:
+    """The image files of one set by class, each in a fixed order; what lies elsewhere is a problem."""
+    files: dict[str, list[Path]] = {}
     for path in _visible(folder):
-        if path.name not in CLASSES or not path.is_dir():
-            problems.append(f"{path} does not belong there. Expected only the folders 0 to 9; move it away.")
-    found = []
-    for label, digit in enumerate(CLASSES):
-        files = _visible(folder / digit) if (folder / digit).is_dir() else []
-        if len(files) != expected:
-            problems.append(f"{folder / digit} holds {len(files)} images, expected {expected}. Add or remove some.")
-        found += [(path, label) for path in files]
-    return found
+        if not path.is_dir():
+            problems.append(f"{path} does not belong there. Expected only a folder for each class; move it away.")
+            continue
+        try:
+            files[check_name(path.name)] = _visible(path)
+        except ToolkitError as error:
+            problems.append(f"{path}: {error}")
+    return files
+
+
+def _departures(folder: Path, found: Mapping[str, Mapping[str, list[Path]]], form: Form) -> list[str]:
+    """Where sets are not as ``form`` says, a line each."""
+    problems = []
+    for name, own in found.items():
+        for each in natural_order(own):
+            if each not in form.classes:
+                expected = f"{form.classes[0]} to {form.classes[-1]}"
+                problems.append(
+                    f"{folder / name / each} does not belong there. Expected only the folders {expected}; move it away."
+                )
+        for each in form.classes:
+            files = own.get(each, [])
+            if len(files) != form.per_class[name]:
+                problems.append(
+                    f"{folder / name / each} holds {len(files)} images, expected {form.per_class[name]}. Add or remove "
+                    "some."
+                )
+            problems += [
+                f"{path} is no .jpg file. Save it as JPEG."
+                for path in files
+                if path.suffix.lower() not in (".jpg", ".jpeg") or path.read_bytes()[:2] != b"\xff\xd8"
+            ]
+    return problems
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -157,18 +235,16 @@ def _visible(folder: Path) -> list[Path]:
         raise ToolkitError(f"{folder} cannot be read: {error.strerror}. Change its permissions.") from error
 
 
-def _read_digit(path: Path) -> np.ndarray:
+def _read_image(path: Path) -> np.ndarray:
     """One image, uint8 of shape (28, 28), ink bright on black."""
     image = open_image(path)
-    if path.suffix.lower() not in (".jpg", ".jpeg") or image.format != "JPEG":
-        raise ToolkitError(f"{path} is a {image.format} image, expected .jpg. Save it as JPEG.")
     if image.size != (SIDE, SIDE):
         raise ToolkitError(f"{path} is {image.width}x{image.height}, expected {SIDE}x{SIDE}. Cut it again.")
     if image.mode != "L":
         raise ToolkitError(f"{path} has mode {image.mode}, expected grayscale. Convert it to 8-bit grayscale.")
     pixels = np.asarray(image)
     if int(pixels.max()) - int(pixels.min()) < SMALLEST_RANGE:
-        raise ToolkitError(f"{path} is blank. Expected one digit, bright on black; cut it again.")
+        raise ToolkitError(f"{path} is blank. Expected ink, bright on black; cut it again.")
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     if np.median(border) > 127:
         raise ToolkitError(f"{path} is inverted: dark on light. Expected ink bright on black; invert it.")

@@ -1,40 +1,70 @@
-"""Images with their labels: the one shape in which digits travel through the toolkit."""
+"""Images with their labels: the one shape in which they travel through the toolkit."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-CLASSES = tuple("0123456789")
+from toolkit.errors import ToolkitError
+from toolkit.images.normal_form import SIDE
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Digits and what they are.
+    """Images and what they show.
 
-    ``images`` is uint8 of shape (N, 1, 28, 28), 0 background, 255 ink; ``labels`` is int64 of shape (N,).
+    ``images`` is uint8 of shape (N, 1, 28, 28), 0 background, 255 ink; ``labels`` is int64 of shape (N,), each the
+    place of a name in ``classes``.
     """
 
     images: np.ndarray
     labels: np.ndarray
+    classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.shape[1:] != (1, 28, 28):
-            raise ValueError(f"images must be uint8 (N, 1, 28, 28), not {self.images.dtype} {self.images.shape}")
+        if self.images.dtype != np.uint8 or self.images.shape[1:] != (1, SIDE, SIDE):
+            raise ValueError(
+                f"images must be uint8 (N, 1, {SIDE}, {SIDE}), not {self.images.dtype} {self.images.shape}"
+            )
         if self.labels.dtype != np.int64 or self.labels.shape != self.images.shape[:1]:
             raise ValueError(f"labels must be int64 ({len(self.images)},), not {self.labels.dtype} {self.labels.shape}")
+        if len(self) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise ValueError(f"labels from {self.labels.min()} to {self.labels.max()} of {len(self.classes)} classes")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "LabelledImages":
         """The images at ``indices``, in that order."""
-        return LabelledImages(self.images[indices], self.labels[indices])
+        return LabelledImages(self.images[indices], self.labels[indices], self.classes)
+
+    def name(self, index: int | np.integer) -> str:
+        """The class of one image."""
+        return self.classes[self.labels[index]]
 
     def sha256(self) -> str:
-        """A fingerprint of the images and labels, in their order."""
-        return hashlib.sha256(self.images.tobytes() + self.labels.tobytes()).hexdigest()
+        """A fingerprint of images, labels and classes, in their order."""
+        names = "\n".join(self.classes).encode()
+        return hashlib.sha256(self.images.tobytes() + self.labels.tobytes() + names).hexdigest()
 
     def class_counts(self) -> np.ndarray:
-        """How many images each class has, int64 of shape (10,)."""
-        return np.bincount(self.labels, minlength=len(CLASSES))
+        """How many images each class has, int64 of shape (C,)."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    def said_counts(self) -> str:
+        """The same in words, of the first thirty classes."""
+        counts = [f"{name}: {count:,}" for name, count in zip(self.classes, self.class_counts(), strict=True)]
+        return ", ".join(counts[:30]) + (", ..." if len(counts) > 30 else "")
+
+
+def together(parts: Sequence[LabelledImages]) -> LabelledImages:
+    """The images of all ``parts``, one after the other; a ``ToolkitError`` where their classes differ."""
+    classes = parts[0].classes
+    for part in parts[1:]:
+        if part.classes != classes:
+            raise ToolkitError(
+                f"Classes differ: {', '.join(classes[:10])} and {', '.join(part.classes[:10])}. Use the same in all."
+            )
+    images, labels = np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts])
+    return LabelledImages(images, labels, classes)

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from toolkit.classes import DIGITS
+from toolkit.data.idx import parse_idx, read_bytes
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write, cache_folder
@@ -36,14 +38,14 @@ ARCHIVE_ERRORS = (tarfile.TarError, zlib.error, KeyError)
 
 
 @dataclass(frozen=True)
-class Mnist:
-    """The official division: 60,000 images to train on, 10,000 to test with."""
+class TrainingAndTest:
+    """An official division: images to train on (MNIST's 60,000) and to test with (its 10,000)."""
 
     training: LabelledImages
     test: LabelledImages
 
 
-def load_mnist(folder: Path | None = None) -> Mnist:
+def load_mnist(folder: Path | None = None) -> TrainingAndTest:
     """Read MNIST, fetching it once if need be.
 
     ``folder`` (searched with its subfolders, plain or .gz) comes first, then the cache, torchvision's
@@ -51,12 +53,12 @@ def load_mnist(folder: Path | None = None) -> Mnist:
     or no source delivers.
     """
     files = _files_in(folder) if folder else _cached_files() or fetch_mnist()
-    images = [_read_idx(files[name]) for name in SHA256 if "images" in name]
-    labels = [_read_idx(files[name]).astype(np.int64) for name in SHA256 if "labels" in name]
+    images = [parse_idx(files[name], name) for name in SHA256 if "images" in name]
+    labels = [parse_idx(files[name], name).astype(np.int64) for name in SHA256 if "labels" in name]
     training, test = (
-        LabelledImages(pixels.reshape(-1, 1, 28, 28), digits) for pixels, digits in zip(images, labels, strict=True)
+        LabelledImages(pixels[:, None], digits, DIGITS) for pixels, digits in zip(images, labels, strict=True)
     )
-    return Mnist(training, test)
+    return TrainingAndTest(training, test)
 
 
 def mnist_cache() -> Path:
@@ -106,13 +108,7 @@ def _verified(name: str, content: bytes, origin: str) -> bytes:
 
 
 def _read_verified(path: Path, name: str) -> bytes:
-    try:
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ToolkitError(f"{path} cannot be read: {error}. Delete it and fetch it again.") from error
-    return _verified(name, content, str(path))
+    return _verified(name, read_bytes(path), str(path))
 
 
 def _find(folder: Path, name: str) -> Path | None:
@@ -184,10 +180,3 @@ def _package(folder: Path) -> Iterator[Callable[[str], bytes]]:
             return stream.read()
 
         yield read
-
-
-def _read_idx(content: bytes) -> np.ndarray:
-    """The array, writable, in an IDX file of unsigned bytes: two zeros, type 8, rank, then big-endian sizes."""
-    rank = content[3]
-    shape = np.frombuffer(content, ">u4", count=rank, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()

@@ -5,10 +5,9 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
+from toolkit.classes import DIGITS
 from toolkit.data.csv_digits import read_labelled_csv
-from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.data.labelled_images import LabelledImages, together
 from toolkit.data.mnist import load_mnist
 from toolkit.data.splits import hold_out
 from toolkit.errors import ToolkitError
@@ -23,7 +22,7 @@ class Parts:
     test: LabelledImages
 
     def __str__(self) -> str:
-        lines = [f"{'':10} {'images':>7}  {''.join(f'{digit:>6}' for digit in CLASSES)}"]
+        lines = [f"{'':10} {'images':>7}  {''.join(f'{name:>6}' for name in self.training.classes)}"]
         for part in fields(self):
             digits: LabelledImages = getattr(self, part.name)
             counts = "".join(f"{count:6,}" for count in digits.class_counts())
@@ -50,17 +49,15 @@ def load_parts(mnist: Path | None = None, csv: Path | None = None, seed: int = 0
     if mnist and csv:
         raise ToolkitError(f"The images come from {mnist} or from {csv}, not from both. Leave --mnist or --csv out.")
     if csv:
-        return split_in_three(read_labelled_csv(csv), seed)
+        return split_in_three(LabelledImages(*read_labelled_csv(csv), DIGITS), seed)
     given = load_mnist(mnist)
-    images = np.concatenate([given.training.images, given.test.images])
-    return split_in_three(LabelledImages(images, np.concatenate([given.training.labels, given.test.labels])), seed)
+    return split_in_three(together([given.training, given.test]), seed)
 
 
 def split_in_three(digits: LabelledImages, seed: int) -> Parts:
     """Divide ``digits`` 60 : 20 : 20, stratified by label (scikit-learn's ``train_test_split``)."""
     if len(digits) < 50 or digits.class_counts().min() < 5:
-        counts = ", ".join(f"{digit}: {count}" for digit, count in zip(CLASSES, digits.class_counts(), strict=True))
-        raise ToolkitError(f"Three parts need 5 images of every digit or more, found {counts}. Add some.")
+        raise ToolkitError(f"Three parts need 5 images of every digit or more, found {digits.said_counts()}. Add some.")
     seen: dict[bytes, int] = {}
     for number, image in enumerate(digits.images, 1):
         first = seen.setdefault(hashlib.blake2b(image.tobytes(), digest_size=16).digest(), number)

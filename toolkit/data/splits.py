@@ -1,55 +1,123 @@
 """Dividing images into parts, the same on every machine."""
 
+import re
+from dataclasses import dataclass
+
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from toolkit.data.image_sets import PER_DIGIT
-from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.data.image_sets import ASSIGNMENT_4, SETS
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 
 
 def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
     """Split off ``size`` images, stratified by label; returns (the rest, the held-out part)."""
-    if not 10 <= size <= len(digits) - 10:
+    least, most = len(digits.classes), len(digits) - len(digits.classes)
+    if not least <= size <= most:
         raise ToolkitError(
-            f"Cannot hold out {size} of {len(digits)} images: expected 10 to {len(digits) - 10}. Choose another size."
+            f"Cannot hold out {size} of {len(digits)} images: expected {least} to {most}. Choose another size."
         )
+    if (rarest := int(digits.class_counts().min())) < 2:
+        raise ToolkitError(f"Cannot hold out some of each class: the rarest has {rarest} images. Add some.")
     rest, held_out = train_test_split(np.arange(len(digits)), test_size=size, random_state=seed, stratify=digits.labels)
     return digits.take(np.sort(rest)), digits.take(np.sort(held_out))
 
 
-def draw_per_digit(digits: LabelledImages, count: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Draw ``count`` images of every digit; returns (the drawn ones, the rest), each in the order given.
+def draw_per_class(digits: LabelledImages, count: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    """Draw ``count`` images of every class; returns (the drawn ones, the rest), each in the order given.
 
-    Raises ``ToolkitError`` when that leaves no image of some digit.
+    Raises ``ToolkitError`` when that leaves no image of some class.
     """
     least = int(digits.class_counts().min())
     if not 1 <= count < least:
-        raise ToolkitError(f"Cannot draw {count} of each digit and leave some: the rarest has {least}. Draw fewer.")
+        raise ToolkitError(f"Cannot draw {count} of each class and leave some: the rarest has {least}. Draw fewer.")
     draw = np.random.default_rng(seed)
-    members = [np.flatnonzero(digits.labels == digit) for digit in range(len(CLASSES))]
+    members = [np.flatnonzero(digits.labels == label) for label in range(len(digits.classes))]
     drawn = np.concatenate([draw.permutation(places)[:count] for places in members])
     rest = np.setdiff1d(np.arange(len(digits)), drawn)
     return digits.take(np.sort(drawn)), digits.take(rest)
 
 
-def assign_sets(labels: np.ndarray, seed: int) -> list[np.ndarray]:
+@dataclass(frozen=True)
+class Division:
+    """How many images of a class go into Training, Validation and Test Set: counts, or shares of those there are."""
+
+    amounts: tuple[float, ...]
+    shares: bool = False
+
+    def __str__(self) -> str:
+        return ",".join(f"{100 * amount:g}%" if self.shares else f"{amount:g}" for amount in self.amounts)
+
+    @property
+    def least(self) -> int:
+        """Images that a class must have at least."""
+        return len(SETS) if self.shares else int(sum(self.amounts))
+
+    @property
+    def row(self) -> int | None:
+        """Images that a row of one class is expected to hold; ``None`` where any number will do."""
+        return None if self.shares else self.least
+
+    def sizes(self, available: int) -> list[int]:
+        """How many of ``available`` images, ``least`` or more, each set gets."""
+        return _apportion(available, self.amounts) if self.shares else [int(amount) for amount in self.amounts]
+
+
+USUAL_DIVISION = Division(tuple(ASSIGNMENT_4.per_class.values()))
+
+
+def parse_division(text: str) -> Division:
+    """``"8,2,2"`` as counts, ``"70%,15%,15%"`` as shares; a ``ToolkitError`` for anything else."""
+    words = [word.strip() for word in text.split(",")]
+    shares = all(word.endswith("%") for word in words)
+    if len(words) == len(SETS) and all(re.fullmatch(r"\d{1,6}" + "%" * shares, word) for word in words):
+        numbers = [int(word.rstrip("%")) for word in words]
+        if min(numbers) > 0 and (not shares or sum(numbers) <= 100):
+            return Division(tuple(number / 100 for number in numbers) if shares else tuple(numbers), shares)
+    raise ToolkitError(
+        f"'{text[:40]}' divides no class into three sets. Give three counts, as in 8,2,2, or shares of 100 % at most, "
+        "as in 70%,15%,15%."
+    )
+
+
+def _apportion(available: int, amounts: tuple[float, ...]) -> list[int]:
+    """``available`` in proportion to ``amounts``, shares of one, at least 1 each: largest remainders first."""
+    total = min(available, round(available * sum(amounts)))
+    exact = [total * amount / sum(amounts) for amount in amounts]
+    sizes = [max(1, int(size)) for size in exact]
+    while sum(sizes) != max(total, len(amounts)):
+        step = 1 if sum(sizes) < total else -1
+        open_to = [i for i, size in enumerate(sizes) if step > 0 or size > 1]
+        sizes[max(open_to, key=lambda i: step * (exact[i] - sizes[i]))] += step
+    return sizes
+
+
+def assign_sets(
+    labels: np.ndarray, classes: tuple[str, ...], seed: int, division: Division = USUAL_DIVISION
+) -> list[np.ndarray]:
     """Draw Training, Validation and Test Set: for each the indices of its images, ordered by label.
 
-    Raises ``ToolkitError`` when there are not enough images of a digit; some may be left over.
+    Raises ``ToolkitError`` when there are not enough images of a class; some may be left over.
     """
-    needed = sum(PER_DIGIT.values())
-    counts = np.bincount(labels, minlength=len(CLASSES))
-    lacking = [f"{digit}: {count}" for digit, count in zip(CLASSES, counts, strict=True) if count < needed]
+    counts = np.bincount(labels, minlength=len(classes))
+    lacking = [f"{name}: {count}" for name, count in zip(classes, counts, strict=True) if count < division.least]
     if lacking:
+        rarest = int(counts.min())
+        total = sum(division.amounts)
+        fits = Division(tuple(_apportion(rarest, tuple(amount / total for amount in division.amounts))))
+        remedy = f"; --per-class {fits} would fit" if rarest >= len(SETS) else ""
+        more = ", ..." if len(lacking) > 10 else ""
         raise ToolkitError(
-            f"The three sets need {needed} images of every digit, but there are too few ({', '.join(lacking)}). "
-            "Write more of them and name all photos together."
+            f"The three sets need {division.least} images of every class, but there are too few "
+            f"({', '.join(lacking[:10])}{more}). Write more of them and name all photos together{remedy}."
         )
     draw = np.random.default_rng(seed)
-    shuffled = [draw.permutation(np.flatnonzero(labels == digit)) for digit in range(len(CLASSES))]
-    ends = np.cumsum(list(PER_DIGIT.values()))
-    return [
-        np.concatenate([np.sort(members[end - size : end]) for members in shuffled])
-        for size, end in zip(PER_DIGIT.values(), ends, strict=True)
-    ]
+    shuffled = [draw.permutation(np.flatnonzero(labels == label)) for label in range(len(classes))]
+    sizes = [division.sizes(len(members)) for members in shuffled]
+    chosen = []
+    for number in range(len(SETS)):
+        begins = [sum(own[:number]) for own in sizes]
+        parts = [m[begin : begin + own[number]] for m, own, begin in zip(shuffled, sizes, begins, strict=True)]
+        chosen.append(np.concatenate([np.sort(part) for part in parts]))
+    return chosen

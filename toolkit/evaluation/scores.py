@@ -7,22 +7,24 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.statistics import wilson_interval
 
 BATCH = 500  # only bounds memory: it changes no result
+MANY = 30  # classes from which on a confusion matrix cannot be read any more
 
 
 @dataclass(frozen=True)
 class Scores:
     """How a model did on ``n`` images.
 
-    ``confusion`` has one row per true digit and one column per predicted digit; ``loss`` is the mean cross
-    entropy in nats.
+    ``confusion`` has one row per true class and one column per predicted class, both as in ``classes``; ``loss`` is
+    the mean cross entropy in nats.
     """
 
     confusion: tuple[tuple[int, ...], ...]
     loss: float
+    classes: tuple[str, ...]
 
     @property
     def n(self) -> int:
@@ -30,7 +32,7 @@ class Scores:
 
     @property
     def correct(self) -> int:
-        return sum(row[digit] for digit, row in enumerate(self.confusion))
+        return sum(row[label] for label, row in enumerate(self.confusion))
 
     @property
     def accuracy(self) -> float:
@@ -49,20 +51,29 @@ class Scores:
             f"95 % interval {low:.{digits}f}-{high:.{digits}f} %)"
         )
 
+    def confused(self) -> list[tuple[str, str, int]]:
+        """The mistakes as true class, predicted class and count, the most frequent first."""
+        counts = np.array(self.confusion)
+        np.fill_diagonal(counts, 0)
+        order = np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]
+        places = zip(*np.unravel_index(order, counts.shape), strict=True)
+        return [(self.classes[true], self.classes[read], int(counts[true, read])) for true, read in places]
+
     def as_record(self) -> dict[str, object]:
-        """What ``scores.json`` and ``model.json`` keep."""
+        """What ``scores.json`` and ``model.json`` keep; of ``MANY`` classes and more only the mistakes."""
+        few = len(self.classes) < MANY
         return {
             "accuracy": self.accuracy,
             "correct": self.correct,
             "n": self.n,
             "interval_95": list(self.interval),
             "loss": self.loss,
-            "confusion": [list(row) for row in self.confusion],
+            **({"confusion": [list(row) for row in self.confusion]} if few else {"confused": self.confused()}),
         }
 
 
 def predict_logits(network: nn.Module, images: np.ndarray) -> torch.Tensor:
-    """Logits, float32 of shape (N, 10) on the CPU, for raw pixels of shape (N, 1, 28, 28)."""
+    """Logits, float32 of shape (N, C) on the CPU, for raw pixels of shape (N, 1, 28, 28)."""
     device = next(network.parameters()).device
     was_training = network.training
     network.eval()
@@ -79,8 +90,8 @@ def score(network: nn.Module, digits: LabelledImages) -> Scores:
 
 
 def score_logits(logits: torch.Tensor, digits: LabelledImages) -> Scores:
-    """Score logits of shape (N, 10) that were predicted for ``digits``."""
-    confusion = np.zeros((len(CLASSES), len(CLASSES)), dtype=int)
+    """Score logits of shape (N, C) that were predicted for ``digits``, for their C classes."""
+    confusion = np.zeros((len(digits.classes), len(digits.classes)), dtype=int)
     np.add.at(confusion, (digits.labels, logits.argmax(1).numpy()), 1)
     loss = functional.cross_entropy(logits, torch.from_numpy(digits.labels)).item()
-    return Scores(confusion=tuple(tuple(map(int, row)) for row in confusion), loss=loss)
+    return Scores(tuple(tuple(row) for row in confusion.tolist()), loss, digits.classes)

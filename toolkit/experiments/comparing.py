@@ -18,9 +18,10 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits, score_logits
 from toolkit.evaluation.statistics import PairedTest, bootstrap_interval, images_to_show, mcnemar
 from toolkit.models.bundle import load_model
+from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
 from toolkit.paths import atomic_write
-from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt
+from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, load_for
 from toolkit.training.sweeps import RESULT, Job
 
 LEARNED = "learned.safetensors"
@@ -61,27 +62,33 @@ def train_and_measure(
 def _moved(network: nn.Module, before: Mapping[str, torch.Tensor]) -> dict[str, float]:
     moved = {}
     for group in layer_groups(network):
-        names = [f"{path}.{name}" for path, m in group.modules.items() for name, _ in m.named_parameters(recurse=False)]
-        old = torch.cat([before[name].flatten() for name in names])
-        new = torch.cat([network.get_parameter(name).detach().flatten() for name in names])
-        moved[group.name] = float((new - old).norm() / old.norm())
+        old = torch.cat([before[name].flatten() for name in group.tensors])
+        new = torch.cat([tensor.detach().flatten() for tensor in group.parameters()])
+        # a new last layer may start at zero: it moved by all of its length
+        moved[group.name] = float((new - old).norm() / max(old.norm(), new.norm() if not old.any() else 0, 1e-12))
     return moved
+
+
+def ways_for(known: Sequence[str], classes: Sequence[str]) -> dict[str, Adaptation | None]:
+    """The ways to fine-tune that can be compared: a model that does not know all ``classes`` must learn something."""
+    return {name: how for name, how in VARIANTS.items() if how or set(classes) <= set(known)}
 
 
 def comparison_jobs(model: str, seeds: int, digits: Path | None) -> list[Job]:
     """A training for every way and seed; data and model are named by content, so that a changed one is trained anew."""
-    weights, sets = load_model(model)[1].weights_sha256, load_sets(digits).sha256()
+    card, sets = load_model(model)[1], load_sets(digits)
     return [
         {
             "way": name,
             "how": asdict(how) if how else None,
             "seed": seed,
             "model": model,
-            "weights": weights,
+            "weights": card.weights_sha256,
             "digits": str(digits) if digits else None,
-            "sets": sets,
+            "sets": sets.sha256(),
+            "classes": list(sets.classes),
         }
-        for name, how in VARIANTS.items()
+        for name, how in ways_for(card.classes, sets.classes).items()
         for seed in range(seeds)
     ]
 
@@ -89,8 +96,8 @@ def comparison_jobs(model: str, seeds: int, digits: Path | None) -> list[Job]:
 def train_and_keep(job: Job, place: Path) -> dict[str, Any]:
     """Do a comparison's job; what the network learned stays in ``place``, for the final evaluation."""
     sets = load_sets(Path(job["digits"]) if job["digits"] else None)
-    network = load_model(job["model"])[0]
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    before = _untrained(job).state_dict()
+    network = load_for(job["model"], sets.training).network
     how = Adaptation(**job["how"]) if job["how"] else None
     result = train_and_measure(network, sets.training, sets.validation, how, job["seed"])
     learned = {name: tensor for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
@@ -106,11 +113,18 @@ def load_trained(place: Path) -> tuple[nn.Module, Job]:
         learned = load((place / LEARNED).read_bytes())
     except (OSError, ValueError, KeyError) as error:
         raise ToolkitError(f"{place} holds no training: {error}. Run compare_layers again.") from error
-    network, card = load_model(job["model"])
-    if card.weights_sha256 != job["weights"]:
+    if load_model(job["model"])[1].weights_sha256 != job["weights"]:
         raise ToolkitError(f"{place} was not trained from '{job['model']}' as it is now. Run compare_layers again.")
+    network = _untrained(job)
     network.load_state_dict({**network.state_dict(), **learned})
     return network, job
+
+
+def _untrained(job: Job) -> nn.Module:
+    """The job's model with a last layer for the job's classes, which has not seen any image."""
+    network, card = load_model(job["model"])
+    replace_last_layer(network, card.classes, job["classes"])
+    return network
 
 
 def right_by_way(trained: Sequence[tuple[nn.Module, Job]], digits: LabelledImages) -> dict[str, np.ndarray]:

@@ -6,11 +6,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from toolkit.data.image_sets import PER_DIGIT, existing_sets, read_all_sets, replace_sets
-from toolkit.data.labelled_images import LabelledImages
-from toolkit.data.sheet_layout import Layout
+from toolkit.classes import DIGITS, natural_order, things
+from toolkit.data.image_sets import (
+    SETS,
+    Form,
+    existing_sets,
+    read_all_sets,
+    replace_sets,
+    require_form,
+)
+from toolkit.data.labelled_images import LabelledImages, together
+from toolkit.data.sheet_layout import Layout, parse_rows
 from toolkit.data.sheets import Judge, Reading, labels_of, parse_skips, read_photo
-from toolkit.data.splits import assign_sets
+from toolkit.data.splits import USUAL_DIVISION, Division, assign_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.doubts import find_doubts
 from toolkit.evaluation.scores import predict_logits
@@ -29,10 +37,12 @@ def cut_sheets(
     accept: bool = False,
     replace: bool = False,
     seed: int = 0,
+    division: Division | None = None,
     model: str = "mnist_resnet",
 ) -> Path:
     """Cut photos, each with its layout, into the three sets below ``out`` (the repository); returns the run's folder.
 
+    ``division`` says how many images of a class go where; without it a printed page's code, or the usual one.
     The folder holds the overlays, the contact sheet and the provenance of every image. Raises ``ToolkitError``
     before any set is touched: when a count is not what was promised, or a set exists and ``replace`` is not said.
     """
@@ -45,7 +55,7 @@ def cut_sheets(
     skips = parse_skips(skip, photos)
     options = {
         "photos": [str(photo) for photo in photos],
-        "rows": [layout and (layout.rows or layout.digit) for layout in layouts],
+        "rows": [layout and (layout.rows or layout.one) for layout in layouts],
         "skip": list(skip),
         "accept": accept,
         "seed": seed,
@@ -53,44 +63,51 @@ def cut_sheets(
     }
     with start_run("sheet_cut.py", options) as run:
         judge = judge_with(model)
-        readings = [read_photo(p, layout, judge, skips[p]) for p, layout in zip(photos, layouts, strict=True)]
+        usual = parse_rows("".join(DIGITS), (division or USUAL_DIVISION).row)
+        readings = [read_photo(p, layout, judge, skips[p], usual) for p, layout in zip(photos, layouts, strict=True)]
         for reading in readings:
             _tell(reading)
         _check_counts(run, readings, accept)
-        labels = [labels_of(reading, accept) for reading in readings]
-        cut = LabelledImages(np.concatenate([reading.images for reading in readings]), np.concatenate(labels))
+        division = division or _printed_division(readings) or USUAL_DIVISION
+        run.options.update(per_class=str(division))
+        found = [labels_of(reading, accept) for reading in readings]
+        classes = natural_order(name for own in found for name in own)
+        cut = together([_labelled(reading, own, classes) for reading, own in zip(readings, found, strict=True)])
         names = [f"{reading.photo.name} {row}:{column}" for reading in readings for row, column in reading.places()]
-        doubts = find_doubts(cut, np.concatenate([reading.probabilities for reading in readings]), names)
+        probabilities = np.concatenate([reading.probabilities for reading in readings])
+        doubts = find_doubts(cut, probabilities, judge.classes, names)
         ends = np.cumsum([len(reading.images) for reading in readings])
-        for number, (reading, own) in enumerate(zip(readings, labels, strict=True)):
+        for number, (reading, own) in enumerate(zip(readings, found, strict=True)):
             own_doubts = doubts[ends[number] - len(own) : ends[number]]
             save_picture(draw_overlay(reading, own, own_doubts), run.folder / _overlay_name(readings, number))
-        chosen = assign_sets(cut.labels, seed)
-        sets = {name: cut.take(members) for name, members in zip(PER_DIGIT, chosen, strict=True)}
-        title = f"{', '.join(photo.name for photo in photos)}: {len(cut)} digits"
-        by_set = {name: [doubts[i] for i in members] for name, members in zip(PER_DIGIT, chosen, strict=True)}
+        chosen = assign_sets(cut.labels, classes, seed, division)
+        sets = {name: cut.take(members) for name, members in zip(SETS, chosen, strict=True)}
+        title = f"{', '.join(photo.name for photo in photos)}: {len(cut)} {things(classes)}"
+        by_set = {name: [doubts[i] for i in members] for name, members in zip(SETS, chosen, strict=True)}
         contact_sheet = save_picture(draw_sets(sets, by_set, title), run.folder / "contact_sheet.png")
         aside = run.folder / "replaced sets"
         files = replace_sets(folder, sets, aside)
-        run.write_csv("provenance.csv", _provenance(readings, cut.labels, doubts, chosen, files, folder))
+        run.write_csv("provenance.csv", _provenance(readings, cut, doubts, chosen, files, folder))
         doubtful = sum(bool(reasons) for reasons in doubts)
-        print(f"Cut: {len(files)} images into {', '.join(map(repr, PER_DIGIT))} below {folder}")
+        print(f"Cut: {len(files)} images into {', '.join(map(repr, SETS))} below {folder}")
         if taken:
             print(f"Put aside: the former sets, in {aside}")
         print(f"Doubtful: {doubtful} of {len(cut)}. Look at {contact_sheet}")
     return run.folder
 
 
-def check_sets(folder: Path | None = None, model: str = "mnist_resnet") -> Path:
-    """Look over three sets that exist, whoever made them; returns the contact sheet with doubtful images marked."""
+def check_sets(folder: Path | None = None, model: str = "mnist_resnet", form: Form | None = None) -> Path:
+    """Look over three sets that exist, whoever made them; returns the contact sheet with doubtful images marked.
+
+    Raises ``ToolkitError`` where they are not as ``form`` says, if one is named.
+    """
+    if form:
+        require_form(folder, form)
     sets = read_all_sets(folder)
     judge = judge_with(model)
-    together = LabelledImages(
-        np.concatenate([digits.images for digits in sets.values()]),
-        np.concatenate([digits.labels for digits in sets.values()]),
-    )
+    images = together(list(sets.values()))
     names = [f"{name} {number + 1}" for name, digits in sets.items() for number in range(len(digits))]
-    doubts = find_doubts(together, judge(together.images), names)
+    doubts = find_doubts(images, judge.read(images.images), judge.classes, names)
     by_set, begin = {}, 0
     for name, digits in sets.items():
         by_set[name] = doubts[begin : begin + len(digits)]
@@ -100,27 +117,51 @@ def check_sets(folder: Path | None = None, model: str = "mnist_resnet") -> Path:
             draw_sets(sets, by_set, str(folder or "the repository's sets")), run.folder / "contact_sheet.png"
         )
         run.facts.update(doubts={name: reasons for name, reasons in zip(names, doubts, strict=True) if reasons})
-    for name, label, reasons in zip(names, together.labels, doubts, strict=True):
+    for number, (name, reasons) in enumerate(zip(names, doubts, strict=True)):
         if reasons:
-            print(f"{name}, digit {label}: {'; '.join(reasons)}")
-    print(f"Doubtful: {sum(map(bool, doubts))} of {len(together)}. Look at {picture}")
+            print(f"{name}, {images.name(number)}: {'; '.join(reasons)}")
+    print(f"Classes: {images.said_counts()}")
+    if form:
+        print(f"Form: as {form.name} asks")
+    print(f"Doubtful: {sum(map(bool, doubts))} of {len(images)}. Look at {picture}")
     return picture
 
 
 def judge_with(model: str) -> Judge:
-    """A published model's probabilities, as a function of images."""
-    network, _ = load_model(model)
+    """A published model as a witness of what is on images."""
+    network, card = load_model(model)
 
-    def judge(images: np.ndarray) -> np.ndarray:
+    def read(images: np.ndarray) -> np.ndarray:
         return np.asarray(torch.softmax(predict_logits(network, images), dim=1).numpy())
 
-    return judge
+    return Judge(read, tuple(card.classes))
+
+
+def _labelled(reading: Reading, names: Sequence[str], classes: tuple[str, ...]) -> LabelledImages:
+    return LabelledImages(reading.images, np.array([classes.index(name) for name in names], np.int64), classes)
+
+
+def _printed_division(readings: Sequence[Reading]) -> Division | None:
+    """How printed pages say their images are to be divided, after a check that every page is there, once."""
+    codes = [reading.code for reading in readings if reading.code]
+    if not codes:
+        return None
+    if len({(code.pages, code.division) for code in codes}) > 1:
+        raise ToolkitError("The photos show pages of different templates. Cut them one after the other, with --out.")
+    numbers = sorted(code.number for code in codes)
+    if numbers != list(range(1, codes[0].pages + 1)):
+        found = ", ".join(map(str, numbers))
+        raise ToolkitError(
+            f"The photos show the pages {found} of a template of {codes[0].pages}. Name a photo of each page, once."
+        )
+    return codes[0].division
 
 
 def _tell(reading: Reading) -> None:
     turned = f", turned by {90 * reading.turns} degrees" if reading.turns else ""
     counts = ", ".join(map(str, reading.counts))
-    print(f"{reading.photo}: {len(reading.images)} digits in rows of {counts}{turned}")
+    what = things([*(name for row in reading.layout.rows for name in row), reading.layout.one or "0"])
+    print(f"{reading.photo}: {len(reading.images)} {what} in rows of {counts}{turned}")
 
 
 def _overlay_name(readings: Sequence[Reading], number: int) -> str:
@@ -138,15 +179,15 @@ def _check_counts(run: Run, readings: Sequence[Reading], accept: bool) -> None:
         picture = save_picture(crop_rows(reading, overlay), run.folder / "wrong_rows.png")
         more = f" ({len(complaints) - 1} more rows)" if len(complaints) > 1 else ""
         raise ToolkitError(
-            f"{reading.photo}: {next(iter(complaints.values()))}{more}. Look at {picture}; then leave out what is no "
-            "digit (--skip ROW:COL), say otherwise what is written (--rows), take rows as they are (--accept), "
+            f"{reading.photo}: {next(iter(complaints.values()))}{more}. Look at {picture}; then leave out what does "
+            "not belong (--skip ROW:COL), say otherwise what is written (--rows), take rows as they are (--accept), "
             "or take the photo again."
         )
 
 
 def _provenance(
     readings: Sequence[Reading],
-    labels: np.ndarray,
+    cut: LabelledImages,
     doubts: Sequence[Sequence[str]],
     chosen: Sequence[np.ndarray],
     files: Sequence[Path],
@@ -167,10 +208,10 @@ def _provenance(
                     "row": row,
                     "column": column,
                     **dict(zip(("left", "top", "right", "bottom"), box, strict=True)),
-                    "label": int(labels[number]),
+                    "label": cut.name(number),
                     "set": file.parts[0] if file else "left over",
                     "file": file.as_posix() if file else "",
-                    "read_as": int(chances.argmax()),
+                    "read_as": reading.known[int(chances.argmax())],
                     "probability": round(float(chances.max()), 4),
                     "doubts": "; ".join(doubts[number]),
                 }

@@ -3,16 +3,21 @@
 from dataclasses import replace
 from pathlib import Path
 
+from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.experiments.results import write_results
-from toolkit.models.bundle import load_model
-from toolkit.reporting.plots import (
-    plot_learning_rates,
-    save_figure,
-)
+from toolkit.reporting.plots import plot_learning_rates, save_figure
 from toolkit.runs import start_run
-from toolkit.training.adapting import Adaptation, layer_rates, make_adapting_learner
+from toolkit.training.adapting import (
+    ADAPTATIONS,
+    PROBE,
+    Adaptation,
+    adapt,
+    layer_rates,
+    load_for,
+    make_adapting_learner,
+)
 from toolkit.training.devices import choose_device
 from toolkit.training.export import export_learner
 from toolkit.training.fit import best_epoch, fit_one_cycle
@@ -31,6 +36,7 @@ def finetune(
     weight_decay: float,
     dropout: float | None,
     augment: float,
+    probe: int | None,
     patience: int | None,
     seed: int,
     digits: Path | None,
@@ -39,20 +45,32 @@ def finetune(
     """Fine-tune the last ``layers`` layer groups of ``model`` (all for ``None``); returns validation scores.
 
     The run's folder holds the finder's plot, the history, curves, confusion matrix, misread digits, the
-    model and ``learner.pkl``. The remaining parameters are the options of the ``finetune_*`` recipes.
+    model and ``learner.pkl``. Where the images are of other classes than the model's, it gets a new last layer, and
+    with ``probe`` this one learns alone for so many epochs first (``None``: as ``PROBE`` says). The
+    remaining parameters are the options of the ``finetune_*`` recipes.
     """
-    not_options = {"recipe_file", "layers", *(["layer_decay"] if layers == 1 else [])}
+    not_options = {"recipe_file", "layers", *(["layer_decay", "probe"] if layers == 1 else [])}
     options = {name: value for name, value in locals().items() if name not in {*not_options, "not_options"}}
     with start_run(recipe_file, options) as run:
         place = choose_device(device)
         run.options.update(device=str(place))
         sets = load_sets(digits)
-        network, start = load_model(model, **({} if dropout is None else {"dropout": dropout}))
-        network.to(place)
-        before = score(network, sets.validation)
-        print(f"Model: {start.name}; {len(sets.training)} digits to train, {len(sets.validation)} to validate")
+        start = load_for(model, sets.training, **({} if dropout is None else {"dropout": dropout}))
+        network, card = start.network.to(place), start.card
+        what = things(sets.classes)
+        print(f"Model: {card.name}; {len(sets.training)} {what} to train, {len(sets.validation)} to validate")
+        before = None if start.new else score(network, sets.validation)
+        if start.new_layer:
+            print(f"Last layer: {start}")
+            run.facts.update(known_classes=list(start.kept), new_classes=list(start.new), first_loss=start.first_loss)
 
         how = Adaptation(layers, 0.0, epochs, batch_size, layer_decay, weight_decay, augment)
+        probe = (PROBE if start.new and layers != 1 else 0) if probe is None else probe
+        if probe:
+            run.options.update(probe=probe)
+            print(f"Linear probe: the last layer alone, {probe} epochs at {ADAPTATIONS[1].lr:g}")
+            head = replace(how, layers=1, lr=ADAPTATIONS[1].lr, epochs=probe)
+            adapt(network, sets.training, sets.validation, head, seed, place)
         learner, freezing = make_adapting_learner(network, sets.training, sets.validation, how, seed, place)
         print(f"Layers: {freezing}")
         found = find_learning_rate(learner)
@@ -60,7 +78,7 @@ def finetune(
         lr = found.suggestion if lr is None else lr
         print(f"Learning rate: {lr:.2e}, {reason}")
         run.options.update(lr=lr)
-        run.facts.update(sets_sha256=sets.sha256(), model_sha256=start.weights_sha256)
+        run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
         run.facts.update(lr_reason=reason, learning=freezing.names("learning"), frozen=freezing.names("frozen"))
         run.write_json("lr_find.json", found.as_record())
         save_figure(plot_learning_rates(found, lr, f"{run.recipe}: learning rates"), run.folder / "lr_find.png")
@@ -70,7 +88,8 @@ def finetune(
         logits = predict_logits(network, sets.validation.images)
         after = score_logits(logits, sets.validation)
 
-        run.write_json("scores.json", {"before": before.as_record(), "validation": after.as_record()})
+        scores = {**({"before": before} if before else {}), "validation": after}
+        run.write_json("scores.json", {name: found.as_record() for name, found in scores.items()})
         run.facts.update(best_epoch=best_epoch(history).epoch)
         write_results(
             run,
@@ -78,12 +97,13 @@ def finetune(
             history,
             {"validation": after},
             (sets.validation, logits),
-            name=f"{start.name}.{run.recipe}",
+            name=f"{card.name}.{run.recipe}",
             data="Validation Set",
-            architecture=start.architecture,
-            arguments=start.arguments,
-            started_from=start.weights_sha256,
+            architecture=card.architecture,
+            arguments=card.arguments,
+            started_from=card.weights_sha256,
         )
-        export_learner(network, run.folder / "learner.pkl")
-        print(f"Validation before: {before}\nValidation after:  {after}\nRun: {run.folder}")
+        export_learner(network, sets.classes, run.folder / "learner.pkl")
+        print(f"Validation before: {before or f'not measured, since {len(start.new)} classes are new to the model'}")
+        print(f"Validation after:  {after}\nRun: {run.folder}")
     return after

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.scores import Scores
 from toolkit.models import all_arguments
 from toolkit.models.bundle import ModelCard, save_model
@@ -30,7 +30,7 @@ def write_results(
 ) -> ModelCard:
     """Write ``history.csv``, curves, confusion matrix, misread digits and the model; returns its card.
 
-    ``judged`` are images, called ``data`` in the plots, and the network's logits for them, (N, 10); the last of
+    ``judged`` are images, called ``data`` in the plots, and the network's logits for them, (N, C); the last of
     ``scores``, which the card keeps, must be theirs. ``arguments`` are those that differ from the
     architecture's defaults.
     """
@@ -40,7 +40,7 @@ def write_results(
         name=name,
         architecture=architecture,
         arguments=all_arguments(architecture, **arguments),
-        classes=list(CLASSES),
+        classes=list(digits.classes),
         scores={key: found.as_record() for key, found in scores.items()},
         recipe=run.recipe,
         options=run.options,

@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from toolkit.data.image_sets import TEST_SET, find_problems, load_sets, read_all_sets
+from toolkit.data.image_sets import ASSIGNMENT_4, TEST_SET, load_sets, read_all_sets, require_form
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.images.reading import read_grey
@@ -69,13 +69,16 @@ def find_submission(evaluation: Path) -> Submission:
     return Submission(evaluation, **folders)
 
 
-def collect_evidence(submission: Submission) -> Evidence:
-    """What the report is written from."""
+def collect_evidence(submission: Submission, digits: Path | None = None) -> Evidence:
+    """What the report is written from; ``digits`` is the folder with the three sets."""
+    counts = [images.class_counts() for images in read_all_sets(digits).values()]
     model = submission.record["options"]["model"]
     network, card = load_model(model)
     more = {"finetune_two_layers": "the last two layers fine-tuned", "finetune_all_layers": "all layers fine-tuned"}
     return Evidence(
         model=card.name,
+        classes=load_model(submission.more_layers)[1].classes,
+        known=card.classes,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         mnist={
             name: load_model(name)[1].scores["mnist_test"]["accuracy"]
@@ -90,6 +93,7 @@ def collect_evidence(submission: Submission) -> Evidence:
         tested=read_json(submission.evaluation, "comparison_test.json"),
         tuning=read_json(submission.tuning, "tuning.json"),
         openings=len(openings()),
+        sizes=[(int(n.min()), int(n.max()), int(n.sum())) for n in counts],
     )
 
 
@@ -136,8 +140,7 @@ def check_and_collect(report: Path, workbook: Path, digits: Path | None) -> dict
     Raises ``ToolkitError`` naming the first thing that is missing, or does not fit, and the command that makes it.
     """
     folder = digits or ROOT
-    if problems := find_problems(folder):
-        raise ToolkitError(problems[0])
+    require_form(folder, ASSIGNMENT_4)
     for path, recipe in ((workbook, "evaluate_models"), (report, "report")):
         if not path.exists():
             raise ToolkitError(f"{path} is missing. Make it: python -m toolkit recipe {recipe}")

@@ -15,11 +15,11 @@ import torch
 from sklearn.model_selection import StratifiedKFold
 
 from toolkit.data.image_sets import load_sets
-from toolkit.data.labelled_images import LabelledImages
+from toolkit.data.labelled_images import LabelledImages, together
+from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
 from toolkit.evaluation.statistics import bootstrap_interval
-from toolkit.models.bundle import load_model
-from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, adapt
+from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, adapt, load_for
 from toolkit.training.fit import LossNotFiniteError
 from toolkit.training.sweeps import Job
 
@@ -140,18 +140,26 @@ def trial_jobs(
     ]
 
 
+def check_folds(folds: int, images: LabelledImages) -> None:
+    """Raise ``ToolkitError`` where a class has fewer images than there are ``folds``, each of which needs one."""
+    counts = images.class_counts()
+    rarest = int(counts.argmin())
+    if counts[rarest] < folds:
+        raise ToolkitError(
+            f"{folds} folds need {folds} images of every class; {images.classes[rarest]} has {counts[rarest]} in "
+            "Training and Validation Set. Add some, or choose fewer folds."
+        )
+
+
 def cross_validate(job: Job, _: Path) -> dict[str, Any]:
     """Hold out every image of Training and Validation Set once; its loss, and whether it was read right."""
     sets = load_sets(Path(job["digits"]) if job["digits"] else None)
-    images = LabelledImages(
-        np.concatenate([sets.training.images, sets.validation.images]),
-        np.concatenate([sets.training.labels, sets.validation.labels]),
-    )
+    images = together([sets.training, sets.validation])
     how, dropout = Adaptation(**job["settings"]["how"]), job["settings"]["dropout"]
     losses, right = np.zeros(len(images)), np.zeros(len(images), int)
     division = StratifiedKFold(job["folds"], shuffle=True, random_state=job["repeat"])
     for fold, (learned, held_out) in enumerate(division.split(images.labels, images.labels)):
-        network = load_model(job["model"], dropout=dropout)[0]
+        network = load_for(job["model"], images.take(learned), dropout=dropout).network
         try:
             seed = job["repeat"] * job["folds"] + fold
             adapt(network, images.take(learned), images.take(held_out), how, seed, torch.device("cpu"))

@@ -2,17 +2,22 @@
 
 Ten rows of twelve boxes in a colour that the red channel does not see, and around them ArUco markers, whose ids
 tell where they lie and on which paper (Garrido-Jurado et al., "Automatic generation and detection of highly
-reliable fiducial markers under occlusion", 2014). Lengths on the page are mm, x to the right and y down from the
-top left corner. Printing at another scale does no harm: the markers and the boxes shrink together.
+reliable fiducial markers under occlusion", 2014). A page for other classes than the digits has a QR code as well,
+that says what stands in its rows, and other ids, that say there is one. Lengths on the page are mm, x to the right and
+y down from the top left corner. Printing at another scale does no harm: the markers and the boxes shrink together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw
 
+from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
+from toolkit.images.lettering import font_for, pillow_font, shown
 from toolkit.images.sheet import SMALL, Digit, Sheet, Stroke
 from toolkit.paths import atomic_write
 
@@ -30,8 +35,11 @@ WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (90, 90, 90)
 DROP = (255, 175, 160)  # as bright as paper in red, plain to the eye through green and blue
 LINE = 0.35  # what a box is drawn with
 CAPITAL = 0.73  # of the font's size: the height of a capital or digit
+LABEL, LABEL_WIDTH = 3.6, 17.0  # height of the name beside a row, and how far it may reach to the left
+CODE = 20.0  # side of the code in the bottom margin; its modules are as large as a photo of one megapixel needs
+CODE_FINENESS = (10, 6, 16)  # pixels per mm at which it is read, one after the other
 INSTRUCTIONS = (  # in the top margin, left and right of its middle marker
-    ("Print in colour. Write one digit in", "Lay the page flat. Take one photo of"),
+    ("Print in colour. Write one sign in", "Lay the page flat. Take one photo of"),
     ("each box, as you always write, with", "the whole page with all black marks,"),
     ("a dark blue or black pen.", "sharp and without your shadow."),
 )
@@ -42,6 +50,18 @@ FEWEST_MARKERS = 3
 LARGEST_BEND = 20.0  # mm a marker on creased paper may be off the flat page; a misread one is further off
 SMALLEST_SPAN = 0.08  # of the page: markers in one line cover up to 0.06 and leave the rest of it to chance
 BEND_GRID = 40  # pixels: creases and curls are followed at this spacing
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What is on one page: the class and the number of boxes of each row, and its ``code`` if it has one."""
+
+    rows: tuple[tuple[str, int], ...]
+    code: str = ""
+    heading: str = ""  # such as the page's number
+
+
+TEN_DIGITS = Printed(tuple((name, COLUMNS) for name in DIGITS))
 
 
 @dataclass(frozen=True)
@@ -71,6 +91,7 @@ class Page:
     """Where in a photo the page lies: the flat page by its homography, and how the paper is bent off that."""
 
     paper: str  # one of PAPERS
+    coded: bool  # whether it has a code that says what stands in its rows
     homography: np.ndarray  # (3, 3), from mm on the page to pixels in the photo
     anchors: np.ndarray  # (n, 2), mm: the centres of the n markers found
     bends: np.ndarray  # (n, 2), mm: how far from there the homography sees them
@@ -91,41 +112,42 @@ class Page:
         return RBFInterpolator(self.anchors, self.bends, kernel="thin_plate_spline")(points)
 
 
-def write_template(path: Path, paper: str = "a4") -> Path:
-    """Write the page as a PDF of one page at its true size, the same bytes every time, and return ``path``.
+def write_template(path: Path, paper: str = "a4", sheets: Sequence[Printed] = (TEN_DIGITS,)) -> Path:
+    """Write a page for each of ``sheets`` as PDF at its true size, the same bytes every time, and return ``path``.
 
     Raises ``ToolkitError`` for a paper that is not one of ``PAPERS`` and for a place that cannot be written.
     """
-    drawing = _drawing(paper)
+    drawings = [_drawing(paper, printed) for printed in sheets]
     from matplotlib import patches
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+    from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
     from matplotlib.transforms import Affine2D
 
     width, height = PAPERS[paper]
-    figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor="white")
-    page = Affine2D().scale(1, -1).translate(0, height).scale(1 / 25.4) + figure.dpi_scale_trans
-    for shape in drawing:
-        colour = [value / 255 for value in shape.colour]
-        if isinstance(shape, Rectangle):
-            place = (shape.left, shape.top)
-            box = patches.Rectangle(place, shape.width, shape.height, facecolor=colour, linewidth=0, transform=page)
-            figure.add_artist(box)
-        else:
-            points = shape.height / CAPITAL / 25.4 * 72
-            font = {"family": "DejaVu Sans", "size": points, "color": colour}  # comes with matplotlib
-            figure.text(shape.left, shape.baseline, shape.words, font, transform=page)
-    with atomic_write(path) as temporary:
-        FigureCanvasPdf(figure).print_pdf(temporary, metadata={"CreationDate": None, "Title": "Digits to write"})
+    metadata = {"CreationDate": None, "Title": "Signs to write"}
+    with atomic_write(path) as temporary, PdfPages(temporary, metadata=metadata) as pages:
+        for drawing in drawings:
+            figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor="white")
+            page = Affine2D().scale(1, -1).translate(0, height).scale(1 / 25.4) + figure.dpi_scale_trans
+            for shape in drawing:
+                colour = [value / 255 for value in shape.colour]
+                if isinstance(shape, Rectangle):
+                    place, size = (shape.left, shape.top), (shape.width, shape.height)
+                    figure.add_artist(patches.Rectangle(place, *size, facecolor=colour, linewidth=0, transform=page))
+                else:
+                    points = shape.height / CAPITAL / 25.4 * 72
+                    words = figure.text(shape.left, shape.baseline, shape.words, color=colour, transform=page)
+                    words.set(font=font_for(shape.words), size=points)
+            pages.savefig(figure)
     return path
 
 
-def draw_template(paper: str = "a4", pixels_per_mm: float = 8) -> np.ndarray:
+def draw_template(paper: str = "a4", pixels_per_mm: float = 8, printed: Printed = TEN_DIGITS) -> np.ndarray:
     """Draw the page as pixels, uint8 RGB of shape (H, W, 3), to within half a pixel of what is printed.
 
     Raises ``ToolkitError`` for a paper that is not one of ``PAPERS``.
     """
-    drawing = _drawing(paper)
+    drawing = _drawing(paper, printed)
     width, height = (round(length * pixels_per_mm) for length in PAPERS[paper])
     image = np.full((height, width, 3), 255, np.uint8)
     for shape in drawing:
@@ -134,11 +156,11 @@ def draw_template(paper: str = "a4", pixels_per_mm: float = 8) -> np.ndarray:
             left, right, top, bottom = (round(edge * pixels_per_mm) for edge in edges)
             image[top:bottom, left:right] = shape.colour
         else:
-            thickness = max(1, round(0.12 * shape.height * pixels_per_mm))
-            font = cv2.FONT_HERSHEY_SIMPLEX
-            scale = cv2.getFontScaleFromHeight(font, max(2, round(shape.height * pixels_per_mm)), thickness)
-            place = [round(shape.left * pixels_per_mm), round(shape.baseline * pixels_per_mm)]
-            cv2.putText(image, shape.words, place, font, scale, shape.colour, thickness, cv2.LINE_AA)
+            picture = Image.fromarray(image)
+            font = pillow_font(shape.words, shape.height / CAPITAL * pixels_per_mm)
+            place = shape.left * pixels_per_mm, shape.baseline * pixels_per_mm
+            ImageDraw.Draw(picture).text(place, shape.words, fill=shape.colour, font=font, anchor="ls")
+            image = np.array(picture)
     return image
 
 
@@ -149,8 +171,9 @@ def find_page(photo: np.ndarray) -> Page | None:
     where the rest of the page lies.
     """
     found = _find_markers(_red(photo))
-    paper = max(PAPERS, key=lambda name: len(found.keys() & _marker_ids(name)))
-    corners = {place: found[marker] for place, marker in enumerate(_marker_ids(paper)) if marker in found}
+    kinds = [(paper, coded) for paper in PAPERS for coded in (False, True)]
+    paper, coded = max(kinds, key=lambda kind: len(found.keys() & _marker_ids(*kind)))
+    corners = {place: found[marker] for place, marker in enumerate(_marker_ids(paper, coded)) if marker in found}
     if len(corners) < FEWEST_MARKERS:
         return None
     on_page = _marker_corners(paper)[list(corners)]
@@ -166,7 +189,7 @@ def find_page(photo: np.ndarray) -> Page | None:
         return None
     homography, _ = cv2.findHomography(on_page.reshape(-1, 2), in_photo.reshape(-1, 2))
     seen = _transform(in_photo.reshape(-1, 2), np.linalg.inv(homography)).reshape(-1, 4, 2)
-    return Page(paper, homography, on_page.mean(axis=1), (seen - on_page).mean(axis=1))
+    return Page(paper, coded, homography, on_page.mean(axis=1), (seen - on_page).mean(axis=1))
 
 
 def flatten(photo: np.ndarray, page: Page) -> np.ndarray:
@@ -197,6 +220,25 @@ def flatten(photo: np.ndarray, page: Page) -> np.ndarray:
     return cv2.remap(small, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=255)
 
 
+def read_code(photo: np.ndarray, page: Page) -> str | None:
+    """What the code of a page in a photo, uint8 RGB of shape (H, W, 3), says; ``None`` where it cannot be read."""
+    import zxingcpp
+
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    left, top = _code_place(page.paper)
+    border = 3.0  # mm: the code needs white around it
+    corners = np.array([(left, top), (left + CODE, top), (left + CODE, top + CODE), (left, top + CODE)])
+    corners += border * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    in_photo = page.to_photo(corners).astype(np.float32)
+    for fineness in CODE_FINENESS:
+        side = round((CODE + 2 * border) * fineness)
+        square = np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float32)
+        seen = cv2.warpPerspective(grey, cv2.getPerspectiveTransform(in_photo, square), (side, side))
+        if codes := zxingcpp.read_barcodes(seen, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)):
+            return str(codes[0].text)
+    return None
+
+
 def box_of(row: int, column: int) -> tuple[int, int, int, int]:
     """One box in the flattened page: left, top, right, bottom in pixels; row 0 holds the zeros."""
     left, top = OVERSTEP + column * ACROSS, OVERSTEP + row * DOWN
@@ -205,21 +247,25 @@ def box_of(row: int, column: int) -> tuple[int, int, int, int]:
     return left, top, right, bottom
 
 
-def rows_in_boxes(sheet: Sheet) -> list[list[Digit]]:
-    """The digits of a flattened page that was scanned: ten rows, fewer than twelve where a box is empty.
+def rows_in_boxes(sheet: Sheet, counts: Sequence[int] = (COLUMNS,) * ROWS) -> list[list[Digit]]:
+    """What stands in a flattened page that was scanned, row by row; ``counts`` are the boxes of each row.
 
-    A stroke belongs to the box that its middle is nearest to.
+    A row is shorter where boxes are empty. A stroke belongs to the box that its middle is nearest to.
     """
-    boxes = np.array([[box_of(row, column) for column in range(COLUMNS)] for row in range(ROWS)]) * sheet.ink.scale
-    middles = (boxes[..., :2] + boxes[..., 2:]) / 2
+    places = [(row, column) for row, count in enumerate(counts) for column in range(count)]
+    boxes = np.array([box_of(*place) for place in places]) * sheet.ink.scale
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     written: dict[tuple[int, int], list[Stroke]] = {}
     for stroke in sheet.strokes:
         middle = np.array([(stroke.box[0] + stroke.box[2]) / 2, (stroke.box[1] + stroke.box[3]) / 2])
-        nearest = int(np.abs(middles - middle).max(axis=2).argmin())
-        written.setdefault(divmod(nearest, COLUMNS), []).append(stroke)
+        nearest = int(np.abs(middles - middle).max(axis=1).argmin())
+        written.setdefault(places[nearest], []).append(stroke)
     digits = {place: Digit(tuple(strokes)) for place, strokes in sorted(written.items())}
     smallest = SMALL * float(np.median([digit.size for digit in digits.values()])) if digits else 0
-    return [[digit for (at, _), digit in digits.items() if at == row and digit.size > smallest] for row in range(ROWS)]
+    return [
+        [digit for (at, _), digit in digits.items() if at == row and digit.size > smallest]
+        for row in range(len(counts))
+    ]
 
 
 def box_on_page(paper: str, row: int, column: int) -> Rectangle:
@@ -252,30 +298,37 @@ def _marker_corners(paper: str) -> np.ndarray:
     return _marker_places(paper)[:, None] + np.array([(0, 0), (MARKER, 0), (MARKER, MARKER), (0, MARKER)])
 
 
-def _marker_ids(paper: str) -> range:
+def _marker_ids(paper: str, coded: bool) -> range:
     count = len(_marker_places(paper))
-    first = count * list(PAPERS).index(paper)
+    first = count * (list(PAPERS).index(paper) + len(PAPERS) * coded)
     return range(first, first + count)
+
+
+def _code_place(paper: str) -> tuple[float, float]:
+    """Top left corner of the code, mm: in the bottom margin, midway between two markers."""
+    width, height = PAPERS[paper]
+    middle = (MARGIN + MARKER + (width - MARKER) / 2) / 2
+    return middle - CODE / 2, height - MARGIN - CODE
 
 
 def _dictionary() -> cv2.aruco.Dictionary:
     return cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)  # the fewest and so the largest modules
 
 
-def _drawing(paper: str) -> list[Rectangle | Text]:
+def _drawing(paper: str, printed: Printed) -> list[Rectangle | Text]:
     """All that is on the page, what lies below first."""
     if paper not in PAPERS:
         raise ToolkitError(f"There is no template for paper {paper!r}. Choose one of: {', '.join(PAPERS)}.")
     shapes: list[Rectangle | Text] = []
-    for row in range(ROWS):
-        for column in range(COLUMNS):
+    for row, (name, count) in enumerate(printed.rows):
+        for column in range(count):
             box = box_on_page(paper, row, column)
             inside = (box.left + LINE, box.top + LINE, box.width - 2 * LINE, box.height - 2 * LINE)
             shapes += [box, Rectangle(*inside, WHITE)]
         box = box_on_page(paper, row, 0)
-        shapes.append(Text(box.left - 6.5, box.top + BOX_HEIGHT / 2 + 1.8, 3.6, str(row), DROP))
+        shapes.append(_label(shown(name), box.left - 4, box.top + BOX_HEIGHT / 2))
     module = MARKER / 6
-    for marker, (left, top) in zip(_marker_ids(paper), _marker_places(paper), strict=True):
+    for marker, (left, top) in zip(_marker_ids(paper, bool(printed.code)), _marker_places(paper), strict=True):
         shapes.append(Rectangle(left, top, MARKER, MARKER, BLACK))
         bits = cv2.aruco.generateImageMarker(_dictionary(), marker, 6)
         for y, x in np.argwhere(bits):
@@ -283,11 +336,39 @@ def _drawing(paper: str) -> list[Rectangle | Text]:
                 if bits[y + down, x + right]:
                     place = (left + x * module, top + y * module)
                     shapes.append(Rectangle(*place, (1 + right) * module, (1 + down) * module, WHITE))
+    shapes += _code(paper, printed.code) if printed.code else []
     first, second = MARGIN + MARKER + 5, (PAPERS[paper][0] + MARKER) / 2 + 5
     for line, (left_words, right_words) in enumerate(INSTRUCTIONS):
         baseline = MARGIN + 3.5 + 5 * line
         shapes.append(Text(first, baseline, 2.3, left_words, GREY))
         shapes.append(Text(second, baseline, 2.3, right_words, GREY))
+    if printed.heading:
+        shapes.append(Text(second, PAPERS[paper][1] - MARGIN - 3, 2.3, printed.heading, GREY))
+    return shapes
+
+
+def _label(words: str, right: float, middle: float) -> Text:
+    """A row's name, ending at ``right``; a long one is written smaller."""
+    width = pillow_font(words, 100 / CAPITAL).getlength(words) * LABEL / 100
+    height = LABEL * min(1.0, LABEL_WIDTH / width)
+    return Text(right - min(width, LABEL_WIDTH), middle + height / 2, height, words, DROP)
+
+
+def _code(paper: str, text: str) -> list[Rectangle | Text]:
+    """A QR code that says ``text``."""
+    import zxingcpp
+
+    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
+    dark = np.array(code.to_image(scale=1, add_quiet_zones=False)) == 0
+    left, top = _code_place(paper)
+    module = CODE / len(dark)
+    shapes: list[Rectangle | Text] = []
+    for y, row in enumerate(dark):
+        edges = np.flatnonzero(np.diff(np.pad(row, 1).astype(int)))  # where dark runs begin and end
+        for begin, end in edges.reshape(-1, 2):
+            # a little higher than a module, or a hairline shows between two
+            place = (left + begin * module, top + y * module)
+            shapes.append(Rectangle(*place, (end - begin) * module, 1.02 * module, BLACK))
     return shapes
 
 

@@ -1,6 +1,7 @@
-"""Three networks, raw pixels in and logits out, and their saved form."""
+"""Networks, raw pixels in and logits out, and their saved form."""
 
 import inspect
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -8,39 +9,68 @@ import torch
 from torch import nn
 
 from toolkit.errors import ToolkitError
+from toolkit.models.own import is_own, own_class
 
-ARCHITECTURES = {"mlp": "MLP", "cnn": "CNN", "resnet": "ResNet"}  # module in this package: class
+ARCHITECTURES = {"mlp": "MLP", "cnn": "CNN", "resnet": "resnet"}  # module in this package: class or function
+TIMM = "timm:"
 
 
-def build_model(architecture: str, **arguments: Any) -> nn.Module:
+def build_model(architecture: str, classes: int = 10, **arguments: Any) -> nn.Module:
     """A new network, e.g. ``build_model("cnn", dropout=0.2)``; weights come from torch's random state.
 
-    Raises ``ToolkitError`` for an unknown architecture or arguments it does not take.
+    ``architecture`` is one of ``ARCHITECTURES``, ``timm:NAME``, or ``recipes/FILE.py:CLASS``; ``classes`` the number of
+    logits. Raises ``ToolkitError`` for an unknown architecture or arguments it does not take.
     """
-    network_class = _network_class(architecture)
+    make = _maker(architecture)
     if not 0 <= arguments.get("dropout", 0.0) < 1:
         raise ToolkitError(f"Dropout {arguments['dropout']} is no probability. Choose one from 0 to below 1.")
     try:
-        network = network_class(**arguments)
+        network = make(classes=classes, **arguments)
     except (TypeError, ValueError) as error:
         raise ToolkitError(
             f"The architecture '{architecture}' cannot be built from {arguments}: {error}. Correct the arguments."
         ) from error
+    if is_own(architecture):
+        _check_own(architecture, network, classes)
     # convolutions on 2 CPU cores: 1.3 to 1.8 times faster; here, so that a loaded model computes as the trained one
     return network.to(memory_format=torch.channels_last)
 
 
 def all_arguments(architecture: str, **given: Any) -> dict[str, Any]:
-    """Everything the architecture can be built with: its defaults, replaced by those ``given``.
+    """Everything but ``classes`` the architecture can be built with: its defaults, replaced by those ``given``.
 
     A card that holds them all still rebuilds its network when a default changes.
     """
-    parameters = inspect.signature(_network_class(architecture)).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters} | given
+    parameters = inspect.signature(_maker(architecture)).parameters.values()
+    own = {parameter.name: parameter.default for parameter in parameters if parameter.name not in ("classes", "name")}
+    return own | given
 
 
-def _network_class(architecture: str) -> Any:
+def _maker(architecture: str) -> Any:
+    """A class or function that makes the network."""
+    if is_own(architecture):
+        return own_class(architecture)
+    if architecture.startswith(TIMM):
+        from toolkit.models.timm_network import make_timm_network  # seconds to import
+
+        return partial(make_timm_network, architecture.removeprefix(TIMM))
     if architecture not in ARCHITECTURES:
-        raise ToolkitError(f"Unknown architecture '{architecture}'. Choose one of {', '.join(ARCHITECTURES)}.")
+        raise ToolkitError(
+            f"Unknown architecture '{architecture}'. Choose one of {', '.join(ARCHITECTURES)}, timm:NAME or "
+            "recipes/FILE.py:CLASS."
+        )
     module = import_module(f"toolkit.models.{architecture}")  # only resnet needs timm, seconds to import
     return getattr(module, ARCHITECTURES[architecture])
+
+
+def _check_own(architecture: str, network: nn.Module, classes: int) -> None:
+    from toolkit.models.pixels import try_out
+
+    try:
+        try_out(network, classes)
+    except Exception as error:  # whatever the user's own network raises
+        said = " ".join(str(error).split())[:200]
+        raise ToolkitError(
+            f"{architecture} does not turn 28x28 pixels into {classes} logits: {type(error).__name__}: {said} "
+            "Correct it."
+        ) from error

@@ -13,6 +13,7 @@ from torch import nn
 
 from toolkit.errors import ToolkitError
 from toolkit.models import build_model
+from toolkit.models.own import source_sha256
 from toolkit.paths import CHECKPOINTS, atomic_write
 
 WEIGHTS = "model.safetensors"
@@ -34,12 +35,17 @@ class ModelCard:
     date: str = ""
     started_from: str = ""  # sha256 of the weights that were fine-tuned
     weights_sha256: str = ""
+    source_sha256: str = ""  # of the file with the network, where it is not the toolkit's
 
 
 def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
     """Write ``network`` and ``card`` into ``folder``; returns the card with the weights' sha256."""
     content = save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
-    card = replace(card, weights_sha256=hashlib.sha256(content).hexdigest())
+    card = replace(
+        card,
+        weights_sha256=hashlib.sha256(content).hexdigest(),
+        source_sha256=source_sha256(card.architecture),
+    )
     with atomic_write(folder / WEIGHTS) as temporary:
         temporary.write_bytes(content)
     with atomic_write(folder / CARD) as temporary:
@@ -67,7 +73,11 @@ def load_model(name: str | Path, **arguments: Any) -> tuple[nn.Module, ModelCard
             "Restore it or train the model again."
         )
     card = replace(card, arguments={**card.arguments, **arguments})
-    network = build_model(card.architecture, **card.arguments)
+    if source_sha256(card.architecture) != card.source_sha256:
+        raise ToolkitError(
+            f"{card.architecture} is not as it was when {folder} was trained with it. Restore it, or train again."
+        )
+    network = build_model(card.architecture, len(card.classes), **card.arguments)
     try:
         network.load_state_dict(load(content))
     except (SafetensorError, RuntimeError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from toolkit.images.normal_form import SIDE
 from toolkit.models.pixels import StandardisePixels
 
 NORMS: dict[
@@ -19,9 +20,9 @@ NORMS: dict[
 class CNN(nn.Module):
     """Blocks of 3x3 convolutions, each block halving the image, then one hidden layer.
 
-    Input (N, 1, 28, 28) raw pixels, output (N, 10) logits. ``channels`` has one entry per block, which holds
-    so many ``convolutions``; ``norm`` (batch, layer or none) comes before their ReLU. ``dropout`` precedes the
-    last two layers.
+    Input (N, 1, 28, 28) raw pixels, output (N, C) logits for C ``classes``. ``channels`` has one entry per block,
+    which holds so many ``convolutions``; ``norm`` (batch, layer or none) comes before their ReLU. ``dropout`` precedes
+    the last two layers.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class CNN(nn.Module):
         dropout: float = 0.0,
         norm: str = "batch",
         convolutions: int = 2,
+        classes: int = 10,
     ) -> None:
         super().__init__()
         if norm not in NORMS:
@@ -41,14 +43,23 @@ class CNN(nn.Module):
             for inputs, outputs in zip((1, *channels), channels, strict=False)
         ]
         self.blocks = nn.Sequential(*blocks)
-        side = 28 // 2 ** len(channels)
+        side = SIDE // 2 ** len(channels)
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels[-1] * side * side, hidden), nn.ReLU()
         )
-        self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, 10))
+        self.inputs = hidden
+        self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.output(self.hidden(self.blocks(self.pixels(images))))
+
+    def get_classifier(self) -> nn.Module:
+        """timm's contract: the layer that gives the logits."""
+        return self.output[1]
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """timm's contract: a new last layer."""
+        self.output[1] = nn.Linear(self.inputs, num_classes)
 
     def group_matcher(self, coarse: bool = True) -> dict[str, str]:
         """timm's contract: which parameters form a layer group, from input to output."""

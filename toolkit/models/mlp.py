@@ -3,32 +3,43 @@
 import torch
 from torch import nn
 
+from toolkit.images.normal_form import SIDE
 from toolkit.models.pixels import StandardisePixels
 
 
 class MLP(nn.Module):
-    """784 pixels, any number of hidden layers with ReLU, ten logits.
+    """784 pixels, any number of hidden layers with ReLU, a logit for each of C ``classes``.
 
-    Input (N, 1, 28, 28) raw pixels, output (N, 10) logits. ``hidden`` holds the neurons of each hidden layer;
+    Input (N, 1, 28, 28) raw pixels, output (N, C) logits. ``hidden`` holds the neurons of each hidden layer;
     ``layer_norm`` (Ba et al., 2016) comes before its ReLU, ``dropout`` after.
     """
 
-    def __init__(self, hidden: tuple[int, ...] = (1024, 512), dropout: float = 0.0, layer_norm: bool = False) -> None:
+    def __init__(
+        self, hidden: tuple[int, ...] = (1024, 512), dropout: float = 0.0, layer_norm: bool = False, classes: int = 10
+    ) -> None:
         super().__init__()
         if not all(isinstance(width, int) and width > 0 for width in hidden):
             raise ValueError(f"hidden layers of {list(hidden)} neurons: whole numbers above 0 are needed")
         self.pixels = StandardisePixels()
         layers = []
-        inputs = 28 * 28
+        inputs = SIDE * SIDE
         for width in hidden:
             norm = [nn.LayerNorm(width)] if layer_norm else []
             layers.append(nn.Sequential(nn.Linear(inputs, width), *norm, nn.ReLU(), nn.Dropout(dropout)))
             inputs = width
         self.hidden = nn.Sequential(*layers)
-        self.output = nn.Linear(inputs, 10)
+        self.output = nn.Linear(inputs, classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return self.output(self.hidden(self.pixels(images).flatten(1)))
+
+    def get_classifier(self) -> nn.Linear:
+        """timm's contract: the layer that gives the logits."""
+        return self.output
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """timm's contract: a new last layer."""
+        self.output = nn.Linear(self.output.in_features, num_classes)
 
     def group_matcher(self, coarse: bool = True) -> dict[str, str]:
         """timm's contract: which parameters form a layer group, from input to output."""

@@ -1,7 +1,9 @@
-"""The first layer of every network."""
+"""The first layer of every network, and a trial that pixels go in and logits come out."""
 
 import torch
 from torch import nn
+
+from toolkit.images.normal_form import SIDE
 
 MNIST_MEAN = 33.3184  # of the 60,000 training images' pixels, 0..255
 MNIST_STD = 78.5675
@@ -15,3 +17,15 @@ class StandardisePixels(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return (pixels.float() - MNIST_MEAN) / MNIST_STD
+
+
+def try_out(network: nn.Module, classes: int) -> None:
+    """Run ``network`` once; raises ``ValueError`` unless it gives ``classes`` logits, or what it raises."""
+    training = network.training
+    network.eval()
+    with torch.random.fork_rng(), torch.inference_mode():
+        logits = network(torch.zeros(2, 1, SIDE, SIDE, dtype=torch.uint8))
+    network.train(training)
+    if not isinstance(logits, torch.Tensor) or logits.shape != (2, classes):
+        shape = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise ValueError(f"two images gave {shape}, expected logits of shape [2, {classes}].")

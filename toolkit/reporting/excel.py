@@ -57,8 +57,13 @@ OWN_DIGITS = r"\b(own|your|our|my|custom|personal|hand ?written|20)\b"
 Table = Sequence[Mapping[str, Any]]  # rows that share their keys, the headings
 
 
-def write_results(path: Path, results: Sequence[Result], tables: Mapping[str, Table] | None = None) -> None:
-    """Write ``results`` as a new workbook: accuracies, where each came from, and ``tables`` as further sheets."""
+def write_results(
+    path: Path, results: Sequence[Result], tables: Mapping[str, Table] | None = None, left_out: Sequence[str] = ()
+) -> None:
+    """Write ``results`` as a new workbook: accuracies, where each came from, and ``tables`` as further sheets.
+
+    ``left_out`` says which accuracies are not among them, and why.
+    """
     workbook = Workbook()
     sheet = workbook.active
     assert isinstance(sheet, Worksheet)
@@ -71,8 +76,10 @@ def write_results(path: Path, results: Sequence[Result], tables: Mapping[str, Ta
     for row in sheet.iter_rows(min_row=2, min_col=5, max_col=7):
         for cell in row:
             cell.number_format = PERCENT
-    note = "95 % from, to: Wilson interval. One of 20 images is 5 points."
-    sheet.cell(len(results) + 3, 1, note).font = Font(italic=True)
+    n = results[-1].scores.n
+    notes = [f"95 % from, to: Wilson interval. One of {n} images is {100 / n:.3g} points."]
+    for number, note in enumerate([*notes, *(f"Left out: {reason}" for reason in left_out)]):
+        sheet.cell(len(results) + 3 + number, 1, note).font = Font(italic=True)
 
     _table(
         workbook.create_sheet("Runs"),

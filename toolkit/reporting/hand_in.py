@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from toolkit.data.image_sets import PER_DIGIT
+from toolkit.data.image_sets import SETS
 from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT, atomic_write
 
@@ -56,8 +56,8 @@ def set_files(digits: Path) -> dict[str, bytes]:
     """The images of the three sets by their path below ``digits``, without metadata."""
     return {
         path.relative_to(digits).as_posix(): strip_jpeg(path.read_bytes(), path)
-        for name in PER_DIGIT
-        for path in sorted((digits / name).glob("[0-9]/[!.]*.jp*g"))
+        for name in SETS
+        for path in sorted((digits / name).glob("[!.]*/[!.]*.jp*g"))
     }
 
 

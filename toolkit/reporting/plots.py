@@ -8,18 +8,26 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 
-from toolkit.data.labelled_images import CLASSES, LabelledImages
-from toolkit.evaluation.scores import Scores
+from toolkit.classes import things
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.evaluation.scores import MANY, Scores
+from toolkit.images.lettering import USUAL_FONT, font_for, shown
 from toolkit.paths import atomic_write
 from toolkit.training.fit import Epoch, best_epoch
 from toolkit.training.lr_finder import LearningRates
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+MOST_PAIRS = 20  # of confused classes
+MOST_ROWS = 50  # of a contact sheet
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write ``figure`` as a PNG at 150 dots per inch."""
+    """Write ``figure`` as a PNG at 150 dots per inch, every text in a font that has its letters."""
+    _letter(figure)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=150, format="png")
     return path
@@ -27,9 +35,20 @@ def save_figure(figure: Figure, path: Path) -> Path:
 
 def figure_png(figure: Figure) -> bytes:
     """``figure`` as a PNG at 150 dots per inch, to show in a notebook."""
+    _letter(figure)
     stream = io.BytesIO()
     figure.savefig(stream, dpi=150, format="png")
     return stream.getvalue()
+
+
+def _letter(figure: Figure) -> None:
+    """Give texts with letters that matplotlib's own font lacks a font that has them."""
+    for axes in figure.axes:
+        axes.get_xticklabels(), axes.get_yticklabels()  # else made, empty, when the figure is drawn
+    for text in figure.findobj(Text):
+        font = font_for(text.get_text())
+        if font and font != USUAL_FONT:
+            text.set_fontproperties(FontProperties(fname=font, size=text.get_fontsize()))
 
 
 def plot_history(history: Sequence[Epoch], title: str) -> Figure:
@@ -76,44 +95,77 @@ def plot_learning_rates(found: LearningRates, used: float | None, title: str) ->
 
 
 def plot_confusion(scores: Scores, title: str) -> Figure:
-    """True digits down, predicted digits across, each cell with its count; right ones blue, mistakes orange."""
+    """True classes down, predicted across, each cell with its count; right ones blue, mistakes orange.
+
+    With ``MANY`` classes and more a bar for each of the pairs most confused.
+    """
+    if len(scores.classes) >= MANY:
+        return _plot_most_confused(scores, title)
+    classes = [short(name) for name in scores.classes]
     counts = np.array(scores.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    right = np.eye(len(CLASSES), dtype=bool)
-    figure = Figure(figsize=(5.6, 5.8), layout="constrained")
+    right = np.eye(len(classes), dtype=bool)
+    side = max(5.6, 0.42 * len(classes))
+    figure = Figure(figsize=(side, side + 0.2), layout="constrained")
     axes = figure.subplots()
     for cells, colours in ((right, "Blues"), (~right & (counts > 0), "Oranges")):
         # a single mistake in a thousand is to be seen as well: its colour starts at a quarter
         axes.imshow(np.ma.masked_where(~cells, 0.25 + 0.35 * shares), cmap=colours, vmin=0, vmax=1)
     for true, predicted in np.argwhere(counts):
         axes.text(predicted, true, f"{counts[true, predicted]:,}", ha="center", va="center", fontsize=9)
-    axes.set_xticks(range(len(CLASSES)), CLASSES)
-    axes.set_yticks(range(len(CLASSES)), CLASSES)
-    axes.set(xlabel="predicted digit", ylabel="true digit")
+    upright = max(map(len, classes)) <= 3
+    axes.set_xticks(range(len(classes)), classes, rotation=0 if upright else 90)
+    axes.set_yticks(range(len(classes)), classes)
+    what = "digit" if things(scores.classes) == "digits" else "class"
+    axes.set(xlabel=f"predicted {what}", ylabel=f"true {what}")
     axes.set_title(f"{title}\n{scores}", fontsize=10)
     return figure
 
 
+def _plot_most_confused(scores: Scores, title: str) -> Figure:
+    pairs = scores.confused()[:MOST_PAIRS]
+    sizes = dict(zip(scores.classes, map(sum, scores.confusion), strict=True))
+    figure = Figure(figsize=(7, 0.28 * max(4, len(pairs)) + 1.4), layout="constrained")
+    axes = figure.subplots()
+    axes.barh(range(len(pairs)), [count for _, _, count in pairs], color=ORANGE)
+    names = [f"{short(true)} read as {short(read)} ({count} of {sizes[true]})" for true, read, count in pairs]
+    axes.set_yticks(range(len(pairs)), names, fontsize=8)
+    axes.invert_yaxis()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    told = f"the pairs most confused of {len(scores.classes):,} classes" if pairs else "no mistakes"
+    axes.set(xlabel=f"images; {told}")
+    axes.set_title(f"{title}\n{scores}", fontsize=10)
+    return figure
+
+
+def short(name: str) -> str:
+    """A class's name as a figure has room and letters for it."""
+    return shown(name if len(name) <= 14 else f"{name[:13]}…")
+
+
 def plot_misread(digits: LabelledImages, probabilities: np.ndarray, title: str, most: int = 40) -> Figure:
-    """The misread digits, the most confident mistake first; ``probabilities`` has shape (N, 10)."""
+    """The misread digits, the most confident mistake first; ``probabilities`` has shape (N, C)."""
     predicted = probabilities.argmax(axis=1)
     wrong = np.flatnonzero(predicted != digits.labels)
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]
-    shown = wrong[:most]
+    places = wrong[:most]
+    names = [short(name) for name in digits.classes]
     captions = [
-        f"{digits.labels[i]} read as {predicted[i]}\n{100 * probabilities[i, predicted[i]]:.0f} % sure" for i in shown
+        f"{names[digits.labels[i]]} read as {names[predicted[i]]}\n{100 * probabilities[i, predicted[i]]:.0f} % sure"
+        for i in places
     ]
     if len(wrong) == 0:
         title = f"{title}: none of {len(digits)} misread"
     else:
         more = f", the {most} surest shown" if len(wrong) > most else ""
         title = f"{title}: {len(wrong)} of {len(digits)} misread{more}"
-    return plot_digits(digits.images[shown], captions, title)
+    return plot_digits(digits.images[places], captions, title)
 
 
 def plot_confused(digits: LabelledImages, predicted: np.ndarray, title: str, pairs: int = 5, most: int = 8) -> Figure:
-    """The pairs of digits most often confused, either way round, a row each; ``predicted`` is int64 (N,)."""
-    counts = np.zeros((len(CLASSES), len(CLASSES)), dtype=int)
+    """The pairs of classes most often confused, either way round, a row each; ``predicted`` is int64 (N,)."""
+    names = digits.classes
+    counts = np.zeros((len(names), len(names)), dtype=int)
     np.add.at(counts, (digits.labels, predicted), 1)
     mutual = np.triu(counts + counts.T, 1)
     order = np.argsort(-mutual, axis=None, kind="stable")[:pairs]
@@ -121,11 +173,16 @@ def plot_confused(digits: LabelledImages, predicted: np.ndarray, title: str, pai
     figure = Figure(figsize=(9, 1.25 * len(rows) + 0.7), layout="constrained")
     for (i, j), row in zip(rows, figure.subplots(len(rows) or 1, most + 1, squeeze=False), strict=False):
         members = np.flatnonzero(((digits.labels == i) & (predicted == j)) | ((digits.labels == j) & (predicted == i)))
-        said = f"{i} and {j}: {mutual[i, j]}\n{counts[i, j]} x {i} read as {j}\n{counts[j, i]} x {j} read as {i}"
+        one, other = short(names[i]), short(names[j])
+        said = (
+            f"{one} and {other}: {mutual[i, j]}\n{counts[i, j]} x {one} read as {other}\n"
+            f"{counts[j, i]} x {other} read as {one}"
+        )
         row[0].text(0.0, 0.5, said, va="center", fontsize=8)
         for axes, member in zip(row[1:], members, strict=False):
             _show(axes, digits.images[member, 0])
-            axes.set_title(f"{digits.labels[member]} read as {predicted[member]}", fontsize=7, y=-0.02, va="top")
+            said = f"{short(digits.name(member))} read as {short(names[predicted[member]])}"
+            axes.set_title(said, fontsize=7, y=-0.02, va="top")
     wrong = int((digits.labels != predicted).sum())
     for axes in figure.axes:
         axes.set_axis_off()
@@ -134,21 +191,25 @@ def plot_confused(digits: LabelledImages, predicted: np.ndarray, title: str, pai
 
 
 def plot_contact_sheet(digits: LabelledImages, title: str, columns: int = 12) -> Figure:
-    """The first ``columns`` images of each class, a row per digit."""
-    figure = Figure(figsize=(0.55 * columns + 0.6, 0.55 * len(CLASSES) + 0.6), layout="constrained")
-    for digit, row in enumerate(figure.subplots(len(CLASSES), columns, squeeze=False)):
-        members = digits.images[np.flatnonzero(digits.labels == digit)[:columns]]
+    """The first ``columns`` images of each class, a row per class, ``MOST_ROWS`` at most."""
+    names = [short(name) for name in digits.classes[:MOST_ROWS]]
+    if len(names) < len(digits.classes):
+        title += f"; the first {len(names)} of {len(digits.classes):,} classes"
+    label = 0.1 * max(map(len, names))
+    figure = Figure(figsize=(0.55 * columns + 0.5 + label, 0.55 * len(names) + 0.6), layout="constrained")
+    for place, row in enumerate(figure.subplots(len(names), columns, squeeze=False)):
+        members = digits.images[np.flatnonzero(digits.labels == place)[:columns]]
         for axes in row:
             axes.set_axis_off()
         for axes, image in zip(row, members, strict=False):
             _show(axes, image[0])
-        row[0].text(-8, 14, CLASSES[digit], va="center", fontsize=12)
+        row[0].text(-3, 14, names[place], va="center", ha="right", fontsize=12)
     figure.suptitle(title, fontsize=10)
     return figure
 
 
 def plot_digits(images: np.ndarray, captions: Sequence[str], title: str, columns: int = 8) -> Figure:
-    """A sheet of digits, uint8 of shape (N, 1, 28, 28), each with its caption below."""
+    """A sheet of images, uint8 of shape (N, 1, 28, 28), each with its caption below."""
     columns = max(1, min(columns, len(images)))
     rows = math.ceil(len(images) / columns)
     figure = Figure(figsize=(max(4.5, 1.15 * columns), 1.55 * rows + 0.5), layout="constrained")

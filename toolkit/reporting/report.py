@@ -12,6 +12,7 @@ from typing import Any
 import typst
 from markdown_it import MarkdownIt
 
+from toolkit.classes import DIGITS, things
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write
 from toolkit.training.adapting import FACTOR_NAMES
@@ -19,6 +20,7 @@ from toolkit.training.adapting import FACTOR_NAMES
 LAYOUT = Path(__file__).with_name("report.typ")
 CALLED = {"last layer": "the last layer", "more layers": "more layers"}  # the searches in tuning.json
 MOST_PAGES = 2  # of text; the figures come after
+NUMBERS = ("no", "one", "two", "three", "four")
 ALMOST = 0.005  # nats: a smaller rise of the loss is not called overfitting
 
 
@@ -41,6 +43,8 @@ class Evidence:
     """
 
     model: str
+    classes: Sequence[str]
+    known: Sequence[str]  # by the pre-trained model
     parameters: int
     mnist: Mapping[str, float]
     options: Mapping[str, Any]  # the pre-training's
@@ -51,6 +55,7 @@ class Evidence:
     tested: Mapping[str, Any]
     tuning: Mapping[str, Any]
     openings: int
+    sizes: Sequence[tuple[int, int, int]]  # of the three sets: fewest and most images of a class, images in all
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def write_report(
                 raise ToolkitError(f"{picture.file} is missing: {error.strerror}. Make that run again.") from error
             figures.append({"file": name, "caption": picture.caption, "width": picture.width})
         content = {
-            "title": "Assignment 4: fine-tuning a digit classifier on our own handwriting",
+            "title": f"Assignment 4: fine-tuning {_a_classifier(evidence)} on our own handwriting",
             "authors": list(authors),
             "ids": list(ids),
             "sections": sections,
@@ -126,25 +131,38 @@ def _score(record: Mapping[str, Any]) -> str:
     return f"{percent(record['accuracy'], digits)} ({right}; 95 % interval {low} to {high} %)"
 
 
+def _a_classifier(evidence: Evidence) -> str:
+    return "a digit classifier" if things(evidence.classes) == "digits" else "a classifier"
+
+
 def _data(evidence: Evidence) -> dict[str, Any]:
-    n = evidence.last.scores["validation"]["n"]
+    what, names = things(evidence.classes), ", ".join(evidence.classes[:20])
+    more = ", ..." if len(evidence.classes) > 20 else ""
+    classes = "ten classes" if tuple(evidence.classes) == DIGITS else f"{len(evidence.classes)} classes ({names}{more})"
+    sizes = evidence.sizes
     return {
         "title": "Data",
         "paragraphs": [
-            "Our digits are 28x28 grayscale images, ink bright on black as in MNIST, ten classes, divided by "
-            f"digit: 8 of each to train (Training Set), 2 of each to choose (Validation Set, {n} images) and 2 of "
-            f"each to test (Test Set, {evidence.scores['pretrained_own']['n']} images). No two images are the same, "
-            "all files were checked when they were loaded. Figure 1 shows the digits that were trained on. Test "
+            f"Our {what} are 28x28 grayscale images, ink bright on black as in MNIST, {classes}, divided by class: "
+            f"{_amount(sizes, 0)} to train (Training Set), {_amount(sizes, 1)} to choose (Validation Set) and "
+            f"{_amount(sizes, 2)} to test (Test Set). No two images are the same, "
+            f"all files were checked when they were loaded. Figure 1 shows {what} that were trained on. Test "
             "Set was not looked at while anything was chosen: every opening of it is logged, and when this was "
-            f"written there had been {evidence.openings}. While training, digits are shifted, turned, scaled, "
+            f"written there had been {evidence.openings}. While training, {what} are shifted, turned, scaled, "
             "sheared and bent a little at random, never mirrored: that would turn a 2 into a 5."
         ],
     }
 
 
+def _amount(sizes: Sequence[tuple[int, int, int]], number: int) -> str:
+    """How many images a set has, of each class where all have as many."""
+    fewest, most, total = sizes[number]
+    return f"{fewest} of each, {total} in all," if fewest == most else f"{fewest} to {most} of each, {total} in all,"
+
+
 def _pretrained(evidence: Evidence) -> dict[str, Any]:
-    on_mnist, on_own = evidence.scores["pretrained_mnist"], evidence.last.scores["before"]
-    own = evidence.mnist[evidence.model] if evidence.model in evidence.mnist else on_mnist["accuracy"]
+    on_mnist, on_own = evidence.scores.get("pretrained_mnist"), evidence.last.scores.get("before")
+    own = evidence.mnist.get(evidence.model, on_mnist["accuracy"] if on_mnist else 0.0)
     others = {name: share for name, share in evidence.mnist.items() if name != evidence.model}
     listed = ", ".join(f"{name} {percent(share, 2)}" for name, share in others.items())
     if others and own > max(others.values()):
@@ -153,12 +171,21 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
         why = f"It is not the best of the published models on MNIST's test images ({listed}): it was chosen by hand."
     else:
         why = "It is the only published model."
+    said = f"It reads {_score(on_mnist)} of MNIST's test images. {why} " if on_mnist else ""
+    if on_own:
+        said += f"On our Validation Set it reads {_score(on_own)} before any fine-tuning."
+    else:
+        common = len(set(evidence.known) & set(evidence.classes))
+        said += (
+            f"It knows {common} of our {len(evidence.classes)} classes, so it got a new last layer, and there is no "
+            "accuracy before fine-tuning."
+        )
     return {
         "title": "The pre-trained model",
         "paragraphs": [
-            f"{evidence.model} has {evidence.parameters:,} parameters and was trained on MNIST for "
-            f"{evidence.options.get('epochs', 'an unknown number of')} epochs. It reads {_score(on_mnist)} of "
-            f"MNIST's test images. {why} On our Validation Set it reads {_score(on_own)} before any fine-tuning."
+            f"{evidence.model} has {evidence.parameters:,} parameters and was trained on "
+            f"{'MNIST' if on_mnist else 'other classes'} for {evidence.options.get('epochs', 'an unknown number of')} "
+            f"epochs. {said}"
         ],
     }
 
@@ -242,12 +269,14 @@ def _accuracies(evidence: Evidence) -> dict[str, Any]:
         ("last_layer_own", evidence.last.name, "our Test Set"),
         ("n_layers_own", evidence.more.name, "our Test Set"),
     ):
+        if key not in evidence.scores:
+            continue
         record = evidence.scores[key]
         digits = 2 if record["n"] >= 1000 else 1
         low, high = (percent(end, digits) for end in record["interval_95"])
         right = f"{record['correct']:,} of {record['n']:,}"
         rows.append([name, data, right, percent(record["accuracy"], digits), f"{low} to {high}"])
-    return {"title": "The four accuracies", "paragraphs": [], "table": rows}
+    return {"title": f"The {NUMBERS[len(rows) - 1]} accuracies", "paragraphs": [], "table": rows}
 
 
 def _layers(evidence: Evidence) -> dict[str, Any]:
@@ -297,15 +326,15 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
 
 
 def _limits(evidence: Evidence) -> dict[str, Any]:
-    n = evidence.scores["pretrained_own"]["n"]
+    n = evidence.scores["n_layers_own"]["n"]
     least = evidence.scores["n_layers_own"]["interval_95"][0]
     return {
         "title": "Limits",
         "paragraphs": [
-            f"One of {n} test images is {100 / n:g} points, so with {evidence.more.name} all that is known of the "
+            f"One of {n} test images is {100 / n:.3g} points, so with {evidence.more.name} all that is known of the "
             f"accuracy is that it lies above {percent(least)} (95 % interval). A difference between two models on "
             f"{n} images cannot be shown unless one of them alone is right on at least six. Nothing here says how "
-            "well digits of other writers, pens and cameras would be read."
+            f"well {things(evidence.classes)} of other writers, pens and cameras would be read."
         ],
     }
 

@@ -1,25 +1,28 @@
-"""Pictures to judge a cut sheet by: the photo with what was found, one row of it, and all digits by set."""
+"""Pictures to judge a cut sheet by: the photo with what was found, one row of it, and all images by set."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from toolkit.data.labelled_images import CLASSES, LabelledImages
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.sheets import Reading
+from toolkit.images.lettering import pillow_font, shown
 from toolkit.images.sheet import turn_box
 from toolkit.paths import atomic_write
 
 LONGEST = 2000  # pixels of a picture's longer side
 GOOD, DOUBTFUL, WRONG, SKIPPED = "#009E73", "#E69F00", "#D55E00", "#7F7F7F"
-TILE, GAP = 84, 8  # pixels: a digit three times as large as it is
+TILE, GAP = 84, 8  # pixels: an image three times as large as it is
+MOST_ROWS, MOST_COLUMNS = 60, 40  # of a set in its picture
+MOST_LINES = 60  # of doubts
 
 
-def draw_overlay(reading: Reading, labels: np.ndarray | None, doubts: Sequence[Sequence[str]]) -> Image.Image:
-    """The photo, upright, with a frame around every digit and its label, or its place where labels are not known.
+def draw_overlay(reading: Reading, labels: Sequence[str] | None, doubts: Sequence[Sequence[str]]) -> Image.Image:
+    """The photo, upright, with a frame around every image and its class, or its place where classes are not known.
 
-    Doubtful digits are orange, rows with a wrong count red, what was skipped grey.
+    Doubtful images are orange, rows with a wrong count red, what was skipped grey.
     """
     height, width = reading.picture.shape
     upright = np.rot90(reading.picture, reading.turns)
@@ -31,13 +34,13 @@ def draw_overlay(reading: Reading, labels: np.ndarray | None, doubts: Sequence[S
     def frame(box: tuple[int, int, int, int], colour: str, text: str) -> None:
         left, top, right, bottom = (value * scale for value in turn_box(box, reading.turns, width, height))
         draw.rectangle((left - 3, top - 3, right + 3, bottom + 3), outline=colour, width=max(2, size[0] // 700))
-        letters = ImageFont.load_default(max(12, 0.35 * (bottom - top)))
-        draw.text((left - 3, top - 4), text, fill=colour, font=letters, anchor="ls")
+        letters = pillow_font(text, max(12, round(0.35 * (bottom - top))))
+        draw.text((left - 3, top - 4), shown(text), fill=colour, font=letters, anchor="ls")
 
     for number, (box, (row, column)) in enumerate(zip(reading.boxes, reading.places(), strict=True)):
         wrong = -1 in reading.complaints or row - 1 in reading.complaints
         colour = WRONG if wrong else DOUBTFUL if doubts and doubts[number] else GOOD
-        frame(box, colour, f"{row}:{column}" if labels is None or wrong else str(labels[number]))
+        frame(box, colour, f"{row}:{column}" if labels is None or wrong else labels[number])
     for box in reading.skipped:
         frame(box, SKIPPED, "skipped")
     return image
@@ -57,40 +60,53 @@ def crop_rows(reading: Reading, overlay: Image.Image) -> Image.Image:
 
 
 def draw_sets(
-    sets: dict[str, LabelledImages], doubts: Mapping[str, Sequence[Sequence[str]]], title: str
+    sets: Mapping[str, LabelledImages], doubts: Mapping[str, Sequence[Sequence[str]]], title: str
 ) -> Image.Image:
-    """All digits by set, a row per digit; doubtful ones framed and numbered, the reasons below."""
-    small, large = ImageFont.load_default(15), ImageFont.load_default(20)
-    columns = [max(1, int(digits.class_counts().max())) for digits in sets.values()]
+    """All images by set, a row per class; doubtful ones framed and numbered, the reasons below.
+
+    Of many classes or images the first are shown, and how many there are is said.
+    """
+    classes = next(iter(sets.values())).classes
+    rows = classes[:MOST_ROWS]
+    columns = [min(MOST_COLUMNS, max(1, int(images.class_counts().max()))) for images in sets.values()]
+    if len(rows) < len(classes):
+        title += f"; the first {len(rows)} of {len(classes):,} classes"
     step = TILE + GAP
-    lefts = np.cumsum([60, *(count * step + 30 for count in columns)])
+    begin = 36 + max(24, max(int(pillow_font(name, 20).getlength(shown(name))) for name in rows))
+    lefts = np.cumsum([begin, *(count * step + 30 for count in columns)])
     reasons = [
         (name, number, reason) for name, found in doubts.items() for number, reason in enumerate(found) if reason
     ]
-    lines = 20 * len(reasons) + 50
-    image = Image.new("RGB", (max(900, int(lefts[-1])), 80 + len(CLASSES) * step + lines), "white")
+    told = reasons[:MOST_LINES]
+    below = 80 + len(rows) * step
+    image = Image.new("RGB", (max(900, int(lefts[-1])), below + 50 + 20 * len(told)), "white")
     draw = ImageDraw.Draw(image)
-    draw.text((20, 10), title, fill="black", font=large)
+
+    def write(place: tuple[float, float], text: str, size: int, fill: str = "black", anchor: str = "la") -> None:
+        draw.text(place, shown(text), fill=fill, font=pillow_font(text, size), anchor=anchor)
+
+    write((20, 10), title, 20)
     places = {}
-    for left, (name, digits) in zip(lefts, sets.items(), strict=False):
-        draw.text((left, 42), f"{name} ({len(digits)})", fill="black", font=small)
-        for label in range(len(CLASSES)):
-            for column, number in enumerate(np.flatnonzero(digits.labels == label).tolist()):
+    for left, count, (name, images) in zip(lefts, columns, sets.items(), strict=False):
+        cut_off = ", not all shown" if count < images.class_counts().max() else ""
+        write((left, 42), f"{name} ({len(images)}{cut_off})", 15)
+        for label in range(len(rows)):
+            for column, number in enumerate(np.flatnonzero(images.labels == label)[:count].tolist()):
                 x, y = int(left) + column * step, 70 + label * step
-                tile = Image.fromarray(255 - digits.images[number, 0]).resize((TILE, TILE), Image.Resampling.NEAREST)
+                tile = Image.fromarray(255 - images.images[number, 0]).resize((TILE, TILE), Image.Resampling.NEAREST)
                 image.paste(tile, (x, y))
                 draw.rectangle((x, y, x + TILE - 1, y + TILE - 1), outline="#DDDDDD")
                 places[name, number] = x, y
-    for label, name in enumerate(CLASSES):
-        draw.text((24, 70 + label * step + TILE // 2), name, fill="black", font=large, anchor="lm")
-    below = 80 + len(CLASSES) * step
-    draw.text((20, below), f"{len(reasons) or 'No'} doubtful", fill="black", font=small)
-    for place, (name, number, reason) in enumerate(reasons, 1):
-        x, y = places[name, number]
-        draw.rectangle((x - 3, y - 3, x + TILE + 2, y + TILE + 2), outline=DOUBTFUL, width=4)
-        draw.text((x + 4, y + 2), str(place), fill=WRONG, font=small)
-        told = f"{place}: {name}, digit {sets[name].labels[number]}: {'; '.join(reason)}"
-        draw.text((20, below + 4 + 20 * place), told, fill="black", font=small)
+    for label, row in enumerate(rows):
+        write((20, 70 + label * step + TILE // 2), row, 20, anchor="lm")
+    more = f", the first {len(told)} told" if len(told) < len(reasons) else ""
+    write((20, below), f"{len(reasons) or 'No'} doubtful{more}", 15)
+    for place, (name, number, reason) in enumerate(told, 1):
+        if (name, number) in places:
+            x, y = places[name, number]
+            draw.rectangle((x - 3, y - 3, x + TILE + 2, y + TILE + 2), outline=DOUBTFUL, width=4)
+            write((x + 4, y + 2), str(place), 15, WRONG)
+        write((20, below + 4 + 20 * place), f"{place}: {name}, {sets[name].name(number)}: {'; '.join(reason)}", 15)
     return image
 
 

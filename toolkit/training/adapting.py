@@ -1,6 +1,8 @@
 """Adapting a pre-trained network to a few images: which layers learn, at what rate, for how long."""
 
+import math
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from fastai.callback.schedule import Learner
@@ -9,6 +11,8 @@ from torch import nn
 from toolkit.data.augment import augmentation
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.loaders import make_loaders
+from toolkit.models.bundle import ModelCard, load_model
+from toolkit.models.last_layer import balance_new_classes, replace_last_layer
 from toolkit.training.fit import Epoch, fit_one_cycle, make_learner
 from toolkit.training.freezing import Freezing, KeepFrozenInEval, freeze_all_but_last
 from toolkit.training.seeds import seed_everything
@@ -41,6 +45,53 @@ ADAPTATIONS: dict[int | None, Adaptation] = {
     2: Adaptation(layers=2, lr=1e-2),
     None: Adaptation(layers=None, lr=3e-3),
 }
+
+
+@dataclass(frozen=True)
+class Start:
+    """A network ready to learn some classes: the card of the model it comes from, and which classes that knew.
+
+    ``new_layer`` says whether it got a new last layer, ``first_loss`` what that one's loss is on the training images.
+    """
+
+    network: nn.Module
+    card: ModelCard
+    kept: tuple[str, ...]
+    new: tuple[str, ...]
+    new_layer: bool
+    first_loss: float
+
+    def __str__(self) -> str:
+        if not self.new_layer:
+            return "as it is: the model knows just these classes"
+        said = f"new, for {len(self.kept) + len(self.new)} classes instead of {len(self.card.classes)}"
+        if self.new and self.kept:
+            said += f"; known before: {_listed(self.kept)}"
+        chance = math.log(len(self.kept) + len(self.new))
+        return f"{said}; first loss {self.first_loss:.3f} nats (chance: {chance:.3f})"
+
+
+def load_for(model: str | Path, training: LabelledImages, **arguments: float) -> Start:
+    """A published model, or a run's, with a last layer for the classes of ``training``.
+
+    Classes that both know keep their weights; new ones start such that the first loss is not worse than chance.
+    ``arguments`` are ``load_model``'s. The network stays as it is where the classes are the model's own.
+    """
+    network, card = load_model(model, **arguments)
+    kept = tuple(name for name in training.classes if name in card.classes)
+    new = tuple(name for name in training.classes if name not in card.classes)
+    if tuple(card.classes) == training.classes:
+        return Start(network, card, kept, (), new_layer=False, first_loss=math.nan)
+    kept = tuple(replace_last_layer(network, card.classes, training.classes))
+    loss = balance_new_classes(network, training.images, training.labels, kept, training.classes)
+    return Start(network, card, kept, new, new_layer=True, first_loss=loss)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+
+
+PROBE = 0  # epochs in which a new last layer learns alone before others join it
 
 
 def make_adapting_learner(

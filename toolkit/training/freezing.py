@@ -60,5 +60,5 @@ class KeepFrozenInEval(Callback):
 
     def before_train(self) -> None:
         for group in self.freezing.frozen:
-            for module in group.modules.values():
-                module.eval()
+            for module in group.modules:
+                module.training = False  # not eval(): what lies within may belong to a group that learns

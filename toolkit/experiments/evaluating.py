@@ -1,0 +1,67 @@
+"""The four accuracies: the pre-trained model on MNIST and on your own test images, both fine-tuned ones on these."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from toolkit.classes import DIGITS
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import score
+from toolkit.models.bundle import ModelCard
+from toolkit.reporting.excel import Result
+from toolkit.runs import short_name
+from toolkit.training.adapting import load_for
+
+Models = Mapping[str | Path, tuple[nn.Module, ModelCard]]  # by the name or the run that each was loaded from
+
+
+def check_runs(models: Models, model: str, last_layer: Path, more_layers: Path, classes: Sequence[str]) -> None:
+    """Raise ``ToolkitError`` unless both runs fine-tuned ``model``, as it is now, for ``classes``, as they should."""
+    for folder, recipes in (
+        (last_layer, ["finetune_last_layer"]),
+        (more_layers, ["finetune_two_layers", "finetune_all_layers"]),
+    ):
+        card = models[folder][1]
+        if card.recipe not in recipes:
+            raise ToolkitError(f"{folder} is a run of {card.recipe}. Name one of {' or '.join(recipes)}.")
+        if card.started_from != models[model][1].weights_sha256:
+            raise ToolkitError(
+                f"{folder} was not fine-tuned from '{model}' as it is now. "
+                "Name the model it started from (--model), or fine-tune again."
+            )
+        if tuple(card.classes) != tuple(classes):
+            raise ToolkitError(f"{folder} was fine-tuned for other classes than these images have. Fine-tune again.")
+
+
+def unmeasured(known: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
+    """Which of the four accuracies cannot be measured, by the classes that the pre-trained model knows, and why."""
+    absent = {}
+    if tuple(known) != DIGITS:
+        absent["pretrained_mnist"] = "the pre-trained model on MNIST: it was trained on other classes."
+    if new := [name for name in classes if name not in known]:
+        absent["pretrained_own"] = f"the pre-trained model on own images: it does not know {len(new)} of their classes."
+    return absent
+
+
+def measure(
+    models: Models,
+    places: Mapping[str, str | Path],
+    training: LabelledImages,
+    tests: Mapping[str, LabelledImages],
+    device: torch.device,
+) -> list[Result]:
+    """Score every model named in ``places``, each under one of the workbook's ``ENTRIES``.
+
+    ``tests`` are the images by their names, ``MNIST test`` and ``own Test Set``.
+    """
+    results = []
+    for key, place in places.items():
+        network, card = models[place]
+        data = "MNIST test" if key == "pretrained_mnist" else "own Test Set"
+        if key == "pretrained_own":  # it may know classes beside these
+            network = load_for(place, training).network
+        results.append(Result(key, short_name(place), data, score(network.to(device), tests[data]), card))
+    return results
