@@ -74,7 +74,7 @@ def _found(reading: Reading, sheet: SimulatedSheet, labelled: bool) -> int:
         left, top, right, bottom = digit.box
         nearest = int(np.hypot(*(middles - digit.centre).T).argmin())
         near = max(abs(middles[nearest] - digit.centre)) < 0.35 * max(right - left, bottom - top)
-        if near and (labels is None or labels[nearest] == str(digit.label)):
+        if near and (labels is None or labels[nearest] == digit.label):
             taken[nearest] += 1
     return len(taken)
 
@@ -112,7 +112,7 @@ def read_real(folder: Path) -> dict[str, tuple[Reading, list[str]]]:
     judge = judge_with(JUDGE)
     readings = {}
     for name, truth in sheets.items():
-        layout = Layout(tuple(truth["rows"]))
+        layout = Layout(tuple(map(tuple, truth["rows"])))
         readings[name] = read_photo(folder / "sheets" / name, layout, judge), truth["rows"]
     return readings
 

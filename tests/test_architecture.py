@@ -75,4 +75,6 @@ def test_no_star_imports_and_only_fastai_and_torch_are_inherited_from(path):
 def test_tests_mirror_the_package(path):
     mirrored = path.relative_to(ROOT / "tests").with_name(path.name.removeprefix("test_"))
     known = {"models/networks.py", "recipes/finetune.py", "architecture.py", "documentation.py"}
-    assert str(mirrored) in known or any((ROOT / place / mirrored).exists() for place in ("toolkit", ""))
+    assert str(mirrored) in known or any(
+        (ROOT / place / found).exists() for place in ("toolkit", "") for found in (mirrored, mirrored.with_suffix(""))
+    )

@@ -118,15 +118,33 @@ def data_mnist(
 @data.command("example")
 def data_example(
     out: Annotated[Path, typer.Argument(help="JPEG to write")] = Path("sheet.jpg"),
+    classes: Annotated[
+        str | None, typer.Option(help="letters A to H and the signs + − × ÷ = √ π instead, with spaces between")  # noqa: RUF001
+    ] = None,
+    count: Annotated[int, typer.Option(help="how often each of these classes is written")] = 12,
+    writer: Annotated[int, typer.Option(help="whose hand writes them: 0 or more")] = 0,
 ) -> None:
-    """Photograph the example sheet again, byte for byte: one writer's digits, simulated."""
+    """Photograph the example sheet again, byte for byte: one writer's digits, simulated.
+
+    With --classes a sheet of letters and signs, which are made: no real hand wrote them.
+    """
+    from toolkit.classes import parse_names
     from toolkit.data.example_digits import example_sheet
+    from toolkit.data.example_letters import letter_sheets
     from toolkit.images.simulate import save_photo
 
-    if out.exists():
-        raise ToolkitError(f"{out} exists already, and is not overwritten. Name another file.")
-    save_photo(example_sheet(), out)
-    print(f"Written: {out}. Cut it: python -m toolkit sheet cut {out} --out FOLDER")
+    sheets, rows = [example_sheet()] if classes is None else [], ""
+    if classes is not None:
+        sheets, rows = letter_sheets(parse_names(classes), count, writer)
+        rows = f' --rows "{rows}"'
+    files = [out] if len(sheets) == 1 else [out.with_stem(f"{out.stem}_{page}") for page in range(1, len(sheets) + 1)]
+    for file in files:
+        if file.exists():
+            raise ToolkitError(f"{file} exists already, and is not overwritten. Name another file.")
+    for file, taken in zip(files, sheets, strict=True):
+        save_photo(taken, file)
+    named = " ".join(map(str, files))
+    print(f"Written: {named}. Cut it: python -m toolkit sheet cut {named}{rows} --out FOLDER")
 
 
 @sheet.command("cut")

@@ -60,7 +60,7 @@ def assert_all_right(reading, sheet: SimulatedSheet) -> None:
         nearest = int(np.hypot(*(middles - digit.centre).T).argmin())
         left, top, right, bottom = digit.box
         assert abs(middles[nearest] - digit.centre).max() < 0.35 * max(right - left, bottom - top)
-        assert labels[nearest] == str(digit.label)
+        assert labels[nearest] == digit.label
 
 
 def read_right(reading) -> float:

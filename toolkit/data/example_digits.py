@@ -43,7 +43,7 @@ def example_sheet() -> SimulatedSheet:
     return simulate_sheet(writer_ink(0), pen=FINELINER, camera=camera, layout=layout)
 
 
-def writer_ink(writer: int) -> dict[int, list[np.ndarray]]:
+def writer_ink(writer: int) -> dict[str, list[np.ndarray]]:
     """The digits of writer 0 to 13 in file order, for each label ink as ``enlarge`` gives it.
 
     Mostly 13 of each, sometimes 12 or 14, but of writer 7 only 10 zeros and 11 eights, of writer 8 only 11 twos, of
@@ -51,7 +51,7 @@ def writer_ink(writer: int) -> dict[int, list[np.ndarray]]:
     ``ToolkitError`` for a writer that does not exist.
     """
     counts, labels = _form(writer)
-    return {digit: [enlarge(count) for count in counts[labels == digit]] for digit in range(len(DIGITS))}
+    return {name: [enlarge(count) for count in counts[labels == digit]] for digit, name in enumerate(DIGITS)}
 
 
 def writer_digits(writer: int) -> LabelledImages:

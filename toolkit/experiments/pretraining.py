@@ -1,0 +1,69 @@
+"""Training a network on a large set, for others to start from."""
+
+from typing import Any
+
+from toolkit.data.augment import augmentation
+from toolkit.data.loaders import make_loaders
+from toolkit.data.mnist import TrainingAndTest
+from toolkit.data.splits import hold_out
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
+from toolkit.experiments.results import write_results
+from toolkit.models import all_arguments, build_model
+from toolkit.runs import Run
+from toolkit.training.devices import bfloat16_pays, choose_device
+from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
+from toolkit.training.seeds import seed_everything
+
+USUAL_DROPOUT = 0.2
+
+
+def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
+    """Train the network that ``run.options`` describe; returns its scores on ``data.test``, seen once, at the end.
+
+    The options are those of ``pretrain_mnist``. ``name`` is the model's, ``test`` what the card and the plots call the
+    test images.
+    """
+    asked: dict[str, Any] = run.options
+    place = choose_device(asked["device"])
+    arguments = _dropout(asked["model"], asked["dropout"])
+    run.options.update(device=str(place), **arguments)
+    seed = asked["seed"]
+    seed_everything(seed)
+    training, validation = hold_out(data.training, asked["held_out"], seed)
+
+    network = build_model(asked["model"], len(training.classes), **arguments).to(place)
+    augment = augmentation(asked["augment"])
+    loaders = make_loaders(training, validation, asked["batch_size"], seed, place, augment)
+    precision = [Autocast()] if bfloat16_pays(place) else []
+    smoothing = asked["label_smoothing"]
+    learner = make_learner(network, loaders, precision, weight_decay=asked["weight_decay"], label_smoothing=smoothing)
+    history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]])
+
+    held_back = score(network, validation)
+    logits = predict_logits(network, data.test.images)
+    scores = score_logits(logits, data.test)
+    both = {"held_out": held_back, test: scores}
+    run.write_json("scores.json", {key: found.as_record() for key, found in both.items()})
+    write_results(
+        run,
+        network,
+        history,
+        both,
+        (data.test, logits),
+        name=name,
+        data=test.replace("mnist_test", "MNIST's test images"),
+        architecture=asked["model"],
+        arguments=arguments,
+    )
+    print(f"Held out:   {held_back}\n{test.replace('mnist_test', 'MNIST test')}: {scores}\nRun: {run.folder}")
+    return scores
+
+
+def _dropout(architecture: str, asked: float | None) -> dict[str, float]:
+    """The argument to build with: as asked, the usual one, or none where the network takes none."""
+    if "dropout" in all_arguments(architecture):
+        return {"dropout": USUAL_DROPOUT if asked is None else asked}
+    if asked is not None:
+        raise ToolkitError(f"{architecture} takes no dropout. Leave --dropout out, or add it to the network.")
+    return {}
