@@ -4,7 +4,7 @@ import pytest
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import RECIPES
-from toolkit.recipes import Option, list_recipes, read_recipe
+from toolkit.recipes import Option, copy_recipe, list_recipes, read_recipe
 
 SOURCE = '''"""Do something.
 
@@ -68,3 +68,40 @@ def test_every_recipe_fits_a_page_and_helps(recipe):
     assert "Expect " in recipe.docstring
     assert all(option.help for option in recipe.options)
     assert len((RECIPES / f"{recipe.name}.py").read_text().splitlines()) <= 110
+
+
+def test_a_file_with_a_network_and_no_run_is_no_recipe(tmp_path):
+    (tmp_path / "my_network.py").write_text("from torch import nn\n\n\nclass Mine(nn.Module):\n    pass\n")
+    write(tmp_path, SOURCE)
+    assert [recipe.name for recipe in list_recipes(tmp_path)] == ["something"]
+
+
+def test_a_recipe_is_copied_to_start_from(tmp_path):
+    write(tmp_path, SOURCE)
+    path = copy_recipe("mine", "something", tmp_path)
+    assert read_recipe(path).options == read_recipe(tmp_path / "something.py").options
+    assert "python -m toolkit recipe mine --lr 0.1" in path.read_text()
+    with pytest.raises(ToolkitError, match="exists already"):
+        copy_recipe("mine", "something", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "like", "complaint"),
+    [
+        ("../mine", "something", "cannot name a recipe"),
+        ("class", "something", "cannot name a recipe"),
+        ("_mine", "something", "cannot name a recipe"),
+        ("mine", "somethin", "Did you mean 'something'"),
+    ],
+)
+def test_what_cannot_be_copied_is_told_and_nothing_written(tmp_path, name, like, complaint):
+    write(tmp_path, SOURCE)
+    with pytest.raises(ToolkitError, match=complaint):
+        copy_recipe(name, like, tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_new_and_like_go_together(run):
+    status, _, error = run("recipe", "--new", "mine")
+    assert status == 1
+    assert "--new and --like go together" in error

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from toolkit.errors import ToolkitError
-from toolkit.recipes import list_recipes
+from toolkit.recipes import copy_recipe, list_recipes
 
 app = typer.Typer(
     help="From a photo of your own handwriting to a fine-tuned digit classifier.",
@@ -119,7 +119,7 @@ def data_mnist(
 def data_example(
     out: Annotated[Path, typer.Argument(help="JPEG to write")] = Path("sheet.jpg"),
     classes: Annotated[
-        str | None, typer.Option(help="letters A to H and the signs + − × ÷ = √ π instead, with spaces between")  # noqa: RUF001
+        str | None, typer.Option(help="letters A to H and the signs + − × Σ = √ π instead, with spaces between")  # noqa: RUF001
     ] = None,
     count: Annotated[int, typer.Option(help="how often each of these classes is written")] = 12,
     writer: Annotated[int, typer.Option(help="whose hand writes them: 0 or more")] = 0,
@@ -241,8 +241,16 @@ def _whole_app() -> typer.Typer:
     group = typer.Typer(help="Run an experiment; without a name, list them.", rich_markup_mode=None)
 
     @group.callback(invoke_without_command=True)
-    def list_all(context: typer.Context) -> None:
-        if context.invoked_subcommand is None:
+    def list_all(
+        context: typer.Context,
+        new: Annotated[str | None, typer.Option(help="copy a recipe under this name, to change it")] = None,
+        like: Annotated[str | None, typer.Option(help="the recipe to copy")] = None,
+    ) -> None:
+        if (new is None) != (like is None) or (new and context.invoked_subcommand):
+            raise ToolkitError("--new and --like go together, alone: recipe --new my_recipe --like finetune_two_layers")
+        if new and like:
+            print(f"Written: {copy_recipe(new, like)}. Change it, then: python -m toolkit recipe {new}")
+        elif context.invoked_subcommand is None:
             width = max(len(recipe.name) for recipe in recipes)
             for recipe in recipes:
                 print(f"{recipe.name:{width}}  {recipe.summary}")

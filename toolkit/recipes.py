@@ -5,7 +5,10 @@ and help are read from the signature and the comments beside it, so help imports
 """
 
 import ast
+import difflib
 import io
+import keyword
+import re
 import tokenize
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from toolkit.errors import ToolkitError
-from toolkit.paths import RECIPES
+from toolkit.paths import RECIPES, atomic_write
 
 TYPES: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "Path": Path}
 
@@ -69,8 +72,42 @@ class Recipe:
 
 
 def list_recipes(folder: Path = RECIPES) -> list[Recipe]:
-    """All recipes by name; files that begin with an underscore are not recipes."""
-    return [read_recipe(path) for path in sorted(folder.glob("[!_]*.py"))]
+    """All recipes by name; files that begin with an underscore, or hold a network of one's own, are none."""
+    return [read_recipe(path) for path in sorted(folder.glob("[!_]*.py")) if not _holds_a_network(path)]
+
+
+def _holds_a_network(path: Path) -> bool:
+    """Whether a file defines a network and no ``run``: ``--model recipes/FILE.py:CLASS`` names it."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError, OSError):
+        return False
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    runs = any(isinstance(node, ast.FunctionDef) and node.name == "run" for node in tree.body)
+    return not runs and any("Module" in ast.unparse(base) for node in classes for base in node.bases)
+
+
+def copy_recipe(name: str, like: str, folder: Path = RECIPES) -> Path:
+    """Copy the recipe ``like`` to start another from; returns the new file.
+
+    Raises ``ToolkitError`` for a name that is none, or taken, and for a recipe that does not exist.
+    """
+    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name.startswith("_"):
+        raise ToolkitError(
+            f"'{name[:40]}' cannot name a recipe. Choose letters, digits and low lines, as in my_recipe."
+        )
+    source, path = folder / f"{like}.py", folder / f"{name}.py"
+    known = [recipe.name for recipe in list_recipes(folder)]
+    if like not in known:
+        close = difflib.get_close_matches(like, known, n=1)
+        hint = f"Did you mean '{close[0]}'? " if close else ""
+        raise ToolkitError(f"There is no recipe '{like[:40]}'. {hint}python -m toolkit recipe lists them.")
+    if path.exists():
+        raise ToolkitError(f"{path} exists already, and is not overwritten. Choose another name.")
+    text = re.sub(rf"(?<=recipe ){like}\b", name, source.read_text(encoding="utf-8"))
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
 
 
 def read_recipe(path: Path) -> Recipe:

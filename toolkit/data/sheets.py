@@ -101,10 +101,13 @@ def read_photo(
     layout = layout or usual
     sheet = scan(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
     ways = {turns: find_rows(sheet, turns) for turns in range(4)}
+    if not _digits_alone(layout) and not any(_fits(layout, rows, skip) for rows in ways.values()):
+        flat = {turns: find_rows(sheet, turns, flat=True) for turns in range(4)}
+        ways = flat if any(_fits(layout, rows, skip) for rows in flat.values()) else ways
     # some places to skip may exist only in the way up that the user saw
     ways = {turns: rows for turns, rows in ways.items() if rows and _exist(skip, rows)} or ways
     # when some way up fits the promise, only those are candidates; the photo as it is stored comes first
-    fitting = {turns: rows for turns, rows in ways.items() if not layout.complaints(_counts(rows, skip))}
+    fitting = {turns: rows for turns, rows in ways.items() if _fits(layout, rows, skip)}
     readings = []
     for turns, rows in (fitting or ways).items():
         readings.append(_read(photo, sheet, turns, rows, layout, judge, skip))
@@ -133,6 +136,14 @@ def _code_of(photo: Path, rgb: np.ndarray, page: Page) -> PageCode:
         return parse_code(text)
     except ToolkitError as error:
         raise ToolkitError(f"{photo}: {error}") from error
+
+
+def _digits_alone(layout: Layout) -> bool:
+    return {*(name for row in layout.rows for name in row), layout.one or "0"} <= set(DIGITS)
+
+
+def _fits(layout: Layout, rows: list[list[Digit]], skip: Sequence[tuple[int, int]]) -> bool:
+    return not layout.complaints(_counts(rows, skip))
 
 
 def _exist(places: Sequence[tuple[int, int]], rows: list[list[Digit]]) -> bool:

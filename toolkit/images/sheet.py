@@ -13,27 +13,48 @@ from toolkit.images.normal_form import normal_form
 from toolkit.images.page_edges import inside_page
 from toolkit.images.rows import arrange
 
-MOST = 2000  # strokes that are asked what is typical: noise may break into many more
-SPECK = 2.2  # stroke widths: anything smaller is dirt
-SMALLEST = 0.12  # of the typical digit's longer side
-LARGEST = 4.0  # of the typical digit's longer side: table edges, shadows' rims
-ALIKE = 0.5  # of the logarithm of their sizes: digits of one writer differ by less
-JOINED = 1.2  # of the typical digit's longer side: larger ones may be two that touch
-CORES = (0.55, 0.7)  # of a stroke's contrast: where two that touch come apart
-FAINT = 0.2  # of the typical ink's contrast: paler is no ink at all
-PALEST = 0.35  # of the typical ink's contrast: print showing through is paler
-EDGE = 0.4  # of a stroke's own contrast: where it ends
-CUT_OFF = 0.6  # of the typical size and contrast: less, at the photo's border, is no digit
-FRAGMENT = 0.75  # of its neighbour's height: a taller piece is a digit of its own
-SMALL = 0.3  # of the typical digit's longer side: what is smaller is dirt
-FLAT = 2.2  # times as wide as high is no digit
-THIN = 0.3  # of the usual ink per length: the remains of a printed line
-WIDEST, HIGHEST = 1.2, 1.45  # of the typical digit's longer side: what parts of one digit measure together
-BAR_GAP = 0.35  # of the digit's longer side, between a 5 and its bar
-SIDE_GAP = 0.1  # of the digit's longer side, between the strokes of an open 4
-SOLID = 0.8  # of the ink's contrast nearby: darker is full ink
-FOOT = 0.3  # of full ink: paler is paper
-PALE = 0.4  # of the ink's contrast in the whole digit: the palest that is raised to full ink
+
+@dataclass(frozen=True)
+class StrokeLimits:
+    """What connected ink must be to count as a stroke of somebody's pen; shares unless said otherwise."""
+
+    most: int = 2000  # strokes that are asked what is typical: noise may break into many more
+    alike: float = 0.5  # of the logarithm of their sizes: digits of one writer differ by less
+    faint: float = 0.2  # of the typical ink's contrast: paler is no ink at all
+    palest: float = 0.35  # of the typical ink's contrast: print showing through is paler
+    edge: float = 0.4  # of a stroke's own contrast: where it ends
+    speck: float = 2.2  # stroke widths: anything smaller is dirt
+    smallest: float = 0.12  # of the typical digit's longer side
+    largest: float = 4.0  # of the typical digit's longer side: table edges, shadows' rims
+    cut_off: float = 0.6  # of the typical size and contrast: less, at the photo's border, is no digit
+    joined: float = 1.2  # of the typical digit's longer side: larger ones may be two that touch
+    cores: tuple[float, ...] = (0.55, 0.7)  # of a stroke's contrast: where two that touch come apart
+
+
+@dataclass(frozen=True)
+class DigitLimits:
+    """What strokes must be, and how they must lie to one another, to make one digit, letter or sign."""
+
+    small: float = 0.3  # of the typical digit's longer side: what is smaller is dirt
+    flat: float = 2.2  # times as wide as high is no digit
+    thin: float = 0.3  # of the usual ink per length: the remains of a printed line
+    fragment: float = 0.75  # of its neighbour's height: a taller piece is a digit of its own
+    widest: float = 1.2  # of the typical digit's longer side: what parts of one digit measure together
+    highest: float = 1.45  # the same, from top to bottom
+    bar_gap: float = 0.35  # of the digit's longer side, between a 5 and its bar
+    side_gap: float = 0.1  # of the digit's longer side, between the strokes of an open 4
+
+
+@dataclass(frozen=True)
+class InkLimits:
+    """What becomes full ink, and what paper, in the cut image."""
+
+    solid: float = 0.8  # of the ink's contrast nearby: darker is full ink
+    foot: float = 0.3  # of full ink: paler is paper
+    pale: float = 0.4  # of the ink's contrast in the whole digit: the palest that is raised to full ink
+
+
+STROKE, DIGIT, INK = StrokeLimits(), DigitLimits(), InkLimits()
 
 
 @dataclass(frozen=True)
@@ -102,8 +123,11 @@ def scan(grey: np.ndarray) -> Sheet:
     return Sheet(grey, ink, tuple(strokes), labels)
 
 
-def find_rows(sheet: Sheet, turns: int = 0) -> list[list[Digit]]:
-    """The digits row by row, as they read after the photo has been turned by ``turns`` quarters, counter-clockwise."""
+def find_rows(sheet: Sheet, turns: int = 0, flat: bool = False) -> list[list[Digit]]:
+    """The digits row by row, as they read after the photo has been turned by ``turns`` quarters, counter-clockwise.
+
+    With ``flat`` also what is too flat for a digit: a minus.
+    """
     originals = {stroke.label: stroke for stroke in sheet.strokes}
     height, width = sheet.labels.shape
     turned = [replace(stroke, box=turn_box(stroke.box, turns, width, height)) for stroke in sheet.strokes]
@@ -113,7 +137,9 @@ def find_rows(sheet: Sheet, turns: int = 0) -> list[list[Digit]]:
     digits = [
         digit
         for digit in digits
-        if digit.size > SMALL * typical and digit.width < FLAT * digit.height and _thickness(digit) > THIN * thickness
+        if digit.size > DIGIT.small * typical
+        and (flat or digit.width < DIGIT.flat * digit.height)
+        and _thickness(digit) > DIGIT.thin * thickness
     ]
     centres = np.array([digit.centre for digit in digits]).reshape(-1, 2)
     rows = arrange(centres, np.array([digit.height for digit in digits], dtype=float))
@@ -161,7 +187,9 @@ def _strokes(ink: InkMap) -> tuple[list[Stroke], np.ndarray]:
         return [], labels
     # what is much paler than typical ink goes, printed lines above all; what it held together comes apart
     _, typical_contrast = _typical(inner)
-    coarse, labels = _components(ink.strokes & (ink.contrast > FAINT * typical_contrast), ink.contrast, smallest=10)
+    coarse, labels = _components(
+        ink.strokes & (ink.contrast > STROKE.faint * typical_contrast), ink.contrast, smallest=10
+    )
     inner = _on_page([stroke for stroke in coarse if not _touches_border(stroke, width, height)], ink.paper)
     if not inner:
         return [], labels
@@ -169,22 +197,22 @@ def _strokes(ink: InkMap) -> tuple[list[Stroke], np.ndarray]:
     kept = [
         stroke
         for stroke in inner
-        if stroke.contrast > PALEST * typical_contrast
-        and SMALLEST / 2 * typical_size < stroke.size < LARGEST * typical_size
+        if stroke.contrast > STROKE.palest * typical_contrast
+        and STROKE.smallest / 2 * typical_size < stroke.size < STROKE.largest * typical_size
     ]
     # a digit may just touch the photo's border; what runs along it is a table's or a scan's edge
     kept += [
         stroke
         for stroke in coarse
         if _touches_border(stroke, width, height)
-        and stroke.contrast > CUT_OFF * typical_contrast
-        and CUT_OFF * typical_size < stroke.size < typical_size / CUT_OFF
+        and stroke.contrast > STROKE.cut_off * typical_contrast
+        and STROKE.cut_off * typical_size < stroke.size < typical_size / STROKE.cut_off
         and _contact(labels == stroke.label) < stroke.size / 2
     ]
     # every stroke once more at its own edge: halos go, neighbours that only blur into each other part
     edge = np.full(labels.max() + 1, np.inf, np.float32)
     for stroke in _on_page(kept, ink.paper):
-        edge[stroke.label] = EDGE * stroke.contrast
+        edge[stroke.label] = STROKE.edge * stroke.contrast
     blots = labels
     fine, labels = _components(ink.contrast > edge[labels], ink.contrast, smallest=6)
     if not fine:
@@ -193,12 +221,12 @@ def _strokes(ink: InkMap) -> tuple[list[Stroke], np.ndarray]:
     fine = [replace(stroke, blot=_blot(stroke, labels, blots)) for stroke in fine]
     typical_size, typical_contrast = _typical(fine)
     pen = _stroke_width(fine, labels)
-    smallest = max(SPECK * pen, SMALLEST * typical_size)
+    smallest = max(STROKE.speck * pen, STROKE.smallest * typical_size)
     return [
         stroke
         for stroke in fine
         if stroke.size > smallest
-        and stroke.contrast > (PALEST if stroke.size > typical_size / 2 else CUT_OFF) * typical_contrast
+        and stroke.contrast > (STROKE.palest if stroke.size > typical_size / 2 else STROKE.cut_off) * typical_contrast
     ], labels
 
 
@@ -213,12 +241,12 @@ def _part_neighbours(
         left, top, right, bottom = stroke.box
         window = labels[top:bottom, left:right]
         own = window == stroke.label
-        for core in CORES if stroke.size > JOINED * typical_size else ():
+        for core in STROKE.cores if stroke.size > STROKE.joined * typical_size else ():
             pieces, marks = _components(
                 own & (contrast[top:bottom, left:right] > core * stroke.contrast), contrast[top:bottom, left:right], 6
             )
-            large = [piece for piece in pieces if piece.size > CUT_OFF * typical_size]
-            if len(large) < 2 or sum(piece.area for piece in large) < CUT_OFF * stroke.area:
+            large = [piece for piece in pieces if piece.size > STROKE.cut_off * typical_size]
+            if len(large) < 2 or sum(piece.area for piece in large) < STROKE.cut_off * stroke.area:
                 continue
             # every pixel of the stroke goes to the nearest piece
             _, nearest = cv2.distanceTransformWithLabels(
@@ -252,8 +280,8 @@ def _on_page(strokes: list[Stroke], paper: np.ndarray) -> list[Stroke]:
     typical_size, typical_contrast = _typical(strokes)
     centres = np.array([((s.box[0] + s.box[2]) / 2, (s.box[1] + s.box[3]) / 2) for s in strokes])
     sizes = np.array([stroke.size for stroke in strokes], dtype=float)
-    likely = (np.abs(np.log(sizes / typical_size)) < ALIKE) & np.array(
-        [stroke.contrast > PALEST * typical_contrast for stroke in strokes]
+    likely = (np.abs(np.log(sizes / typical_size)) < STROKE.alike) & np.array(
+        [stroke.contrast > STROKE.palest * typical_contrast for stroke in strokes]
     )
     inside = inside_page(paper, centres, sizes, likely)
     return [stroke for stroke, kept in zip(strokes, inside, strict=True) if kept]
@@ -281,12 +309,12 @@ def _typical(strokes: list[Stroke]) -> tuple[float, float]:
 
     Specks are many but small, print showing through pale, edges of a table few and of all sizes.
     """
-    strokes = sorted(strokes, key=lambda stroke: -stroke.area)[:MOST]
+    strokes = sorted(strokes, key=lambda stroke: -stroke.area)[: STROKE.most]
     features = np.log([(stroke.size, stroke.contrast) for stroke in strokes])
     weights = np.array([np.sqrt(stroke.area) * stroke.contrast**2 for stroke in strokes])
-    apart = ((features[:, None] - features) / ALIKE) ** 2
+    apart = ((features[:, None] - features) / STROKE.alike) ** 2
     peak = features[int(np.argmax(np.exp(-apart.sum(axis=2)) @ weights))]
-    alike = (np.abs(features - peak) < ALIKE).all(axis=1)
+    alike = (np.abs(features - peak) < STROKE.alike).all(axis=1)
     size, contrast = np.exp(np.average(features[alike], axis=0, weights=weights[alike]))
     return float(size), float(contrast)
 
@@ -313,7 +341,7 @@ def _join(strokes: list[Stroke], typical: float) -> list[Digit]:
     near: list[tuple[float, int, int]] = []
 
     def compare(one: int, others: Iterable[int]) -> None:
-        reach = BAR_GAP * max(typical, *(boxes[one, 2:] - boxes[one, :2]))
+        reach = DIGIT.bar_gap * max(typical, *(boxes[one, 2:] - boxes[one, :2]))
         gaps = np.maximum(boxes[one, :2] - boxes[:, 2:], boxes[:, :2] - boxes[one, 2:]).max(axis=1)
         for other in others:
             if gaps[other] <= reach and (distance := _distance(groups[one], groups[other], typical)) is not None:
@@ -340,22 +368,22 @@ def _distance(one: Digit, other: Digit, typical: float) -> float | None:
     gap, size = max(gap_x, gap_y), max(large.size, typical)
     over = -gap_x / min(large.width, small.width)  # how much of the narrower lies over or under the other
     beside = -gap_y / min(large.height, small.height)
-    partial = small.height < FRAGMENT * large.height
+    partial = small.height < DIGIT.fragment * large.height
     inside = max(0, -gap_x) * max(0, -gap_y) / (small.width * small.height)
     if {stroke.blot for stroke in one.strokes} & {stroke.blot for stroke in other.strokes} and (partial or over > 0.5):
         return -1 - inside
     if inside > (0.3 if partial else 0.6):
         return -inside
-    if across > WIDEST * size or down > HIGHEST * size:
+    if across > DIGIT.widest * size or down > DIGIT.highest * size:
         return None
-    if over > 0.4 and gap_y < BAR_GAP * size:  # a bar, or halves one over the other
+    if over > 0.4 and gap_y < DIGIT.bar_gap * size:  # a bar, or halves one over the other
         return gap / size
-    if beside > 0.5 and partial and gap_x < SIDE_GAP * size:  # an open 4
+    if beside > 0.5 and partial and gap_x < DIGIT.side_gap * size:  # an open 4
         return gap / size
-    pieces = large.size < FRAGMENT * typical
-    if pieces and gap_x < 2 * SIDE_GAP * typical and gap_y < BAR_GAP * typical:
+    pieces = large.size < DIGIT.fragment * typical
+    if pieces and gap_x < 2 * DIGIT.side_gap * typical and gap_y < DIGIT.bar_gap * typical:
         return gap / size
-    if gap <= 1 and (small.size < CUT_OFF * typical or across < typical / 2):
+    if gap <= 1 and (small.size < STROKE.cut_off * typical or across < typical / 2):
         return gap / size  # a piece that a printed line cut off, the other outline of a hollow 1
     return None
 
@@ -393,8 +421,8 @@ def _ink_of(sheet: Sheet, digit: Digit) -> np.ndarray:
     pressed = cv2.blur(
         cv2.dilate(strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))), (reach, reach)
     )
-    pressed = np.maximum(pressed, PALE * float(np.percentile(strokes[own], 85)))
-    solid = SOLID * cv2.resize(pressed, size, interpolation=cv2.INTER_LINEAR)
-    foot = FOOT * solid
+    pressed = np.maximum(pressed, INK.pale * float(np.percentile(strokes[own], 85)))
+    solid = INK.solid * cv2.resize(pressed, size, interpolation=cv2.INTER_LINEAR)
+    foot = INK.foot * solid
     inked = np.clip((contrast - foot) / (solid - foot), 0, 1)
     return np.where(near, np.round(255 * inked), 0).astype(np.uint8)

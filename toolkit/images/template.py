@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
 from toolkit.images.lettering import font_for, pillow_font, shown
-from toolkit.images.sheet import SMALL, Digit, Sheet, Stroke
+from toolkit.images.sheet import DIGIT, Digit, Sheet, Stroke
 from toolkit.paths import atomic_write
 
 PAPERS = {"a4": (210.0, 297.0), "letter": (215.9, 279.4)}  # width and height
@@ -261,7 +261,7 @@ def rows_in_boxes(sheet: Sheet, counts: Sequence[int] = (COLUMNS,) * ROWS) -> li
         nearest = int(np.abs(middles - middle).max(axis=1).argmin())
         written.setdefault(places[nearest], []).append(stroke)
     digits = {place: Digit(tuple(strokes)) for place, strokes in sorted(written.items())}
-    smallest = SMALL * float(np.median([digit.size for digit in digits.values()])) if digits else 0
+    smallest = DIGIT.small * float(np.median([digit.size for digit in digits.values()])) if digits else 0
     return [
         [digit for (at, _), digit in digits.items() if at == row and digit.size > smallest]
         for row in range(len(counts))

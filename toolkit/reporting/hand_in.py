@@ -13,6 +13,9 @@ from toolkit.paths import ROOT, atomic_write
 SOURCE = (
     ".ci",
     ".gitignore",
+    ".pre-commit-config.yaml",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "LICENSE",
     "Makefile",
     "README.md",

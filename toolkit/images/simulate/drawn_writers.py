@@ -34,7 +34,7 @@ SIGNS: dict[str, tuple[Stroke, ...]] = {
     "+": (((0.5, 0.1), (0.5, 0.9)), ((0.1, 0.5), (0.9, 0.5))),
     "−": (((0.1, 0.5), (0.5, 0.49), (0.9, 0.5)),),  # noqa: RUF001  a minus, not a hyphen
     "×": (((0.15, 0.15), (0.85, 0.85)), ((0.85, 0.15), (0.15, 0.85))),  # noqa: RUF001  a multiplication sign
-    "÷": (((0.05, 0.5), (0.95, 0.5)), ((0.49, 0.16), (0.51, 0.18)), ((0.49, 0.82), (0.51, 0.84))),
+    "Σ": (((0.85, 0.05), (0.12, 0), (0.12, 0), (0.6, 0.48), (0.6, 0.48), (0.12, 1), (0.12, 1), (0.9, 0.97)),),
     "=": (((0.1, 0.33), (0.9, 0.32)), ((0.1, 0.67), (0.9, 0.66))),
     "√": (((0.0, 0.6), (0.15, 0.5), (0.15, 0.5), (0.35, 1), (0.35, 1), (0.55, 0.02), (0.55, 0.02), (1, 0)),),
     "π": (
@@ -68,10 +68,10 @@ def drawn_ink(writer: int, classes: Sequence[str], count: int) -> dict[str, list
 
 
 def _apart(stroke: np.ndarray) -> np.ndarray:
-    """0 for a point that repeats the one before, which must stay a corner, else 1; and dots stay dots."""
+    """0 for a point that repeats the one before, which must stay a corner, else 1; shape (n, 1)."""
     moved = np.ones((len(stroke), 1))
     moved[1:, 0] = np.abs(np.diff(stroke, axis=0)).max(axis=1) > 0
-    return moved * (np.ptp(stroke, axis=0).max() > 0.1)
+    return moved
 
 
 def _draw(strokes: Sequence[np.ndarray], round_off: float, rng: np.random.Generator) -> np.ndarray:
