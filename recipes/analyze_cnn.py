@@ -57,14 +57,4 @@ def run(
             }
             return Setting("cnn", arguments, lr, batch_size, epochs, decay)
 
-        return analyze(
-            run,
-            Plan(make, {"variant": "plain"}, {"variant": list(VARIANTS)}),
-            seeds=seeds,
-            seed=seed,
-            split_seed=split_seed,
-            mnist=mnist,
-            csv=csv,
-            processes=processes,
-            device=device,
-        )
+        return analyze(run, Plan(make, {"variant": "plain"}, {"variant": list(VARIANTS)}))

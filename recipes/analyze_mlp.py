@@ -59,14 +59,4 @@ def run(
             "hidden_layers": sorted({*numbers("hidden_layers", hidden_layers, int), layers}),
         }
         plan = Plan(make, baseline, values)
-        return analyze(
-            run,
-            plan,
-            seeds=seeds,
-            seed=seed,
-            split_seed=split_seed,
-            mnist=mnist,
-            csv=csv,
-            processes=processes,
-            device=device,
-        )
+        return analyze(run, plan)

@@ -1,5 +1,7 @@
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,19 @@ def test_a_second_run_trains_nothing_again(digits, small_model, monkeypatch):
 def test_one_seed_is_refused(digits):
     with pytest.raises(ToolkitError, match="2 or more"):
         compare_layers.run(seeds=1, digits=digits)
+
+
+def test_without_fine_tuning_is_left_out_where_classes_are_new(letters, small_model, capsys):
+    summaries = compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=letters)
+    assert list(summaries) == [name for name in comparing.VARIANTS if name != comparing.NONE]
+    assert "Without 'no fine-tuning'" in capsys.readouterr().out
+    (record,) = (runs_folder() / "compare_layers").glob("*/comparison.json")
+    network, job = comparing.load_trained(Path(json.loads(record.read_text())["trainings"][0]))
+    assert job["classes"] == list("ABCDEFGHIJ")
+    assert network.get_classifier().weight.any()
+
+
+def test_a_model_that_knows_more_classes_is_compared_without_fine_tuning_too(digits, small_model):
+    for folder in digits.glob("*/[5-9]"):
+        shutil.rmtree(folder)
+    assert comparing.NONE in compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)

@@ -65,3 +65,25 @@ def test_without_runs_one_line_says_which_command_makes_one(digits):
     with pytest.raises(ToolkitError, match="recipe finetune_last_layer --model mnist_resnet"):
         evaluate_models.run(digits=digits)
     assert json.dumps(openings()) == "[]"
+
+
+def test_of_other_classes_what_can_be_measured_is_and_what_cannot_is_said(letters, idx_files, tmp_path, capsys):
+    finetune_last_layer.run(**FAST, digits=letters)
+    finetune_two_layers.run(**FAST, digits=letters)
+    out = tmp_path / "results.xlsx"
+    scores = evaluate_models.run(model="mnist_mlp", out=out, mnist=idx_files, digits=letters)
+    assert list(scores) == ["pretrained_mnist", "last_layer_own", "n_layers_own"]
+    assert scores["n_layers_own"].classes == tuple("ABCDEFGHIJ")
+    notes = [cell.value for (cell,) in load_workbook(out)["Results"].iter_rows(min_row=6, max_col=1) if cell.value]
+    assert notes[1] == "Left out: the pre-trained model on own images: it does not know 10 of their classes."
+    assert notes[1] in capsys.readouterr().out
+
+
+def test_runs_for_other_classes_are_refused(digits, idx_files, tmp_path):
+    finetune_last_layer.run(**FAST, digits=digits)
+    finetune_two_layers.run(**FAST, digits=digits)
+    for folder in digits.glob("*/9"):
+        folder.rename(folder.with_name("nine"))
+    with pytest.raises(ToolkitError, match="was fine-tuned for other classes"):
+        evaluate_models.run(model="mnist_mlp", out=tmp_path / "a.xlsx", mnist=idx_files, digits=digits)
+    assert openings() == []

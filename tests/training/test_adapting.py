@@ -1,7 +1,11 @@
+import math
+
 import torch
 
+from recipes import finetune_two_layers
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.models.bundle import load_model
-from toolkit.training.adapting import Adaptation, adapt, layer_rates
+from toolkit.training.adapting import Adaptation, adapt, layer_rates, load_for
 from toolkit.training.freezing import freeze_all_but_last
 
 CPU = torch.device("cpu")
@@ -36,3 +40,27 @@ def test_first_the_last_layer_alone_then_the_others_with_it(examples, small_mode
 def test_an_earlier_layer_may_learn_more_slowly(small_model):
     freezing = freeze_all_but_last(load_model(small_model)[0], None)
     assert layer_rates(freezing, Adaptation(None, 1.0, layer_decay=0.5)) == [0.25, 0.5, 1.0]
+
+
+def test_a_model_starts_as_it_is_where_it_knows_just_these_classes(examples, small_model):
+    start = load_for(small_model, examples["Training Set"])
+    assert not start.new_layer
+    before = load_model(small_model)[0].state_dict()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in start.network.state_dict().items())
+
+
+def test_other_classes_get_a_last_layer_that_says_what_it_knows(examples):
+    digits = examples["Training Set"]
+    letters = LabelledImages(digits.images, digits.labels, (*"01234", *"ABCDE"))
+    start = load_for("mnist_mlp", letters)
+    assert start.new_layer
+    assert (start.kept, start.new) == (tuple("01234"), tuple("ABCDE"))
+    assert start.first_loss < math.log(10)
+    assert "new, for 10 classes instead of 10; known before: 0, 1, 2, 3, 4" in str(start)
+
+
+def test_the_last_layer_may_learn_alone_first(letters):
+    options = {"model": "mnist_mlp", "digits": letters, "epochs": 1, "lr": 1e-3, "batch_size": 40}
+    plain = finetune_two_layers.run(**options, probe=0)
+    probed = finetune_two_layers.run(**options, probe=5)
+    assert probed.loss < plain.loss

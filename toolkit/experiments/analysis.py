@@ -37,27 +37,18 @@ class Plan:
         return self.make(**{**self.baseline, **changes})
 
 
-def analyze(
-    run: Run,
-    plan: Plan,
-    *,
-    seeds: int,
-    seed: int,
-    split_seed: int,
-    mnist: Path | None,
-    csv: Path | None,
-    processes: int | None,
-    device: str,
-) -> Scores:
+def analyze(run: Run, plan: Plan) -> Scores:
     """Train every setting with every seed, say what each factor does, train the best once more and test it once.
 
-    The remaining parameters are options of the recipes. Returns the scores on the test part. Finished
+    ``run.options`` are those of the recipes. Returns the scores on the test part. Finished
     trainings are kept beside the runs, so a repeated command goes on where it stopped.
     """
+    asked = dict(run.options)
+    seeds, seed, processes = asked["seeds"], asked["seed"], asked["processes"]
     if seeds < 2:
         raise ToolkitError(f"{seeds} seeds show no spread. Choose 2 or more, better 3.")
-    place = choose_device(device)
-    parts = load_parts(mnist, csv, split_seed)
+    place = choose_device(asked["device"])
+    parts = load_parts(asked["mnist"], asked["csv"], asked["split_seed"])
     print(parts, flush=True)
     run.options.update(device=str(place), processes=choose_processes(processes))
     run.facts.update(data_sha256=parts.digest)
