@@ -19,7 +19,7 @@ from toolkit.cli import main
 try:
     main()
 finally:
-    heavy = {"torch", "fastai", "timm", "cv2", "numpy", "sklearn", "matplotlib"} & set(sys.modules)
+    heavy = {"torch", "fastai", "timm", "cv2", "numpy", "sklearn", "matplotlib", "pydantic"} & set(sys.modules)
     if heavy:
         sys.exit(f"imported {heavy}")
 """

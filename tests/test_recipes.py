@@ -4,7 +4,7 @@ import pytest
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import RECIPES
-from toolkit.recipes import Option, copy_recipe, list_recipes, read_recipe
+from toolkit.recipes import Option, copy_recipe, list_recipes, read_recipe, recipe_names
 
 SOURCE = '''"""Do something.
 
@@ -101,7 +101,22 @@ def test_what_cannot_be_copied_is_told_and_nothing_written(tmp_path, name, like,
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_new_and_like_go_together(run):
-    status, _, error = run("recipe", "--new", "mine")
-    assert status == 1
-    assert "--new and --like go together" in error
+@pytest.mark.parametrize(("words", "missing"), [(["--new", "mine"], "--like"), (["--like", "report"], "--new")])
+def test_new_and_like_go_together(run, words, missing):
+    status, _, error = run("recipe", *words)
+    assert status == 2
+    assert f"Missing option '{missing}'" in error
+
+
+def test_new_and_like_may_stand_in_any_order(run):
+    error = run("recipe", "--like", "no_such", "--new", "mine")[2]
+    assert "There is no recipe 'no_such'" in error
+
+
+def test_a_broken_recipe_leaves_the_others_alone(run, tmp_path, monkeypatch):
+    write(tmp_path, SOURCE)
+    (tmp_path / "broken.py").write_text("def run(:")
+    monkeypatch.setattr("toolkit.cli.RECIPES", tmp_path)
+    monkeypatch.setattr("toolkit.cli.recipe_names", lambda: recipe_names(tmp_path))
+    assert "--lr" in run("recipe", "something", "--help")[1]
+    assert "broken.py is not a recipe" in run("recipe", "broken")[2]

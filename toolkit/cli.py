@@ -3,24 +3,63 @@
 import json
 import sys
 import warnings
-from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from toolkit.errors import ToolkitError
-from toolkit.recipes import copy_recipe, list_recipes
+from toolkit.paths import RECIPES
+from toolkit.recipes import copy_recipe, list_recipes, read_recipe, recipe_names
+
+
+class _Group(TyperGroup):
+    """Its flags are false when not given: of typer's own None it would make None by importing pydantic, 0.1 s."""
+
+    def get_params(self, context: Any) -> list[Any]:
+        flags = super().get_params(context)
+        for flag in flags:
+            flag.default = False if flag.default is None else flag.default
+        return flags
+
+
+class _Recipes(_Group):
+    """A command for each recipe, whose file is read only when it is asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = dict.fromkeys(recipe_names())  # type: ignore[assignment]
+
+    def get_command(self, context: Any, name: str) -> Any:
+        if name not in self.commands:
+            return None
+        recipe = read_recipe(RECIPES / f"{name}.py")
+        one = typer.Typer(rich_markup_mode=None, add_completion=False)
+        # \b keeps typer from refilling the lines of a paragraph
+        text = "\n\n".join(f"\b\n{paragraph}" for paragraph in recipe.docstring.split("\n\n"))
+        one.command(name, help=text, short_help=recipe.summary)(recipe.command())
+        return typer.main.get_command(one)
+
+    def resolve_command(self, context: Any, words: list[str]) -> tuple[str | None, Any, list[str]]:
+        """``--new`` and ``--like`` are a command of their own: options here would cost each help 0.1 s."""
+        if words[0].startswith("-"):
+            copying = typer.Typer(rich_markup_mode=None, add_completion=False)
+            copying.command()(_copy)
+            return "", typer.main.get_command(copying), words
+        return super().resolve_command(context, words)
+
 
 app = typer.Typer(
+    cls=_Group,
     help="From a photo of your own handwriting to a fine-tuned digit classifier.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-data = typer.Typer(help="Fetch MNIST, or make the example digits again.", no_args_is_help=True)
+data = typer.Typer(cls=_Group, help="Fetch MNIST, or make the example digits again.", no_args_is_help=True)
 app.add_typer(data, name="data")
-sheet = typer.Typer(help="From a photo of a sheet to a checked set of digits.", no_args_is_help=True)
+sheet = typer.Typer(cls=_Group, help="From a photo of a sheet to a checked set of digits.", no_args_is_help=True)
 app.add_typer(sheet, name="sheet")
 
 Model = Annotated[str, typer.Option(help="published model, or a run's folder")]
@@ -234,34 +273,29 @@ def sheet_check(
     check_sets(digits, model, find_form(form) if form else None)
 
 
-@cache
-def _whole_app() -> typer.Typer:
-    """The commands above and one for each recipe."""
-    recipes = list_recipes()
-    group = typer.Typer(help="Run an experiment; without a name, list them.", rich_markup_mode=None)
+def _copy(
+    new: Annotated[str, typer.Option(help="copy a recipe under this name, to change it")],
+    like: Annotated[str, typer.Option(help="the recipe to copy")],
+) -> None:
+    print(f"Written: {copy_recipe(new, like)}. Change it, then: python -m toolkit recipe {new}")
 
-    @group.callback(invoke_without_command=True)
-    def list_all(
-        context: typer.Context,
-        new: Annotated[str | None, typer.Option(help="copy a recipe under this name, to change it")] = None,
-        like: Annotated[str | None, typer.Option(help="the recipe to copy")] = None,
-    ) -> None:
-        if (new is None) != (like is None) or (new and context.invoked_subcommand):
-            raise ToolkitError("--new and --like go together, alone: recipe --new my_recipe --like finetune_two_layers")
-        if new and like:
-            print(f"Written: {copy_recipe(new, like)}. Change it, then: python -m toolkit recipe {new}")
-        elif context.invoked_subcommand is None:
-            width = max(len(recipe.name) for recipe in recipes)
-            for recipe in recipes:
-                print(f"{recipe.name:{width}}  {recipe.summary}")
-            print("\nOptions of one: python -m toolkit recipe NAME --help")
 
-    for recipe in recipes:
-        # \b keeps typer from refilling the lines of a paragraph
-        text = "\n\n".join(f"\b\n{paragraph}" for paragraph in recipe.docstring.split("\n\n"))
-        group.command(recipe.name, help=text, short_help=recipe.summary)(recipe.command())
-    app.add_typer(group, name="recipe")
-    return app
+recipe = typer.Typer(
+    cls=_Recipes,
+    context_settings={"ignore_unknown_options": True},
+    help="Run an experiment; without a name, list them; --new NAME --like RECIPE copies one to start from.",
+)
+app.add_typer(recipe, name="recipe")
+
+
+@recipe.callback(invoke_without_command=True)
+def _list(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        recipes = list_recipes()
+        width = max(len(recipe.name) for recipe in recipes)
+        for recipe in recipes:
+            print(f"{recipe.name:{width}}  {recipe.summary}")
+        print("\nOptions of one: python -m toolkit recipe NAME --help")
 
 
 def main() -> None:
@@ -269,7 +303,7 @@ def main() -> None:
     # timm and torchvision still use torch.jit; nothing a user of this toolkit can act on
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
     try:
-        _whole_app()()
+        app()
     except ToolkitError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(1)

@@ -71,9 +71,14 @@ class Recipe:
         return command
 
 
+def recipe_names(folder: Path = RECIPES) -> list[str]:
+    """All recipes' names; files that begin with an underscore, or hold a network of one's own, are none."""
+    return [path.stem for path in sorted(folder.glob("[!_]*.py")) if not _holds_a_network(path)]
+
+
 def list_recipes(folder: Path = RECIPES) -> list[Recipe]:
-    """All recipes by name; files that begin with an underscore, or hold a network of one's own, are none."""
-    return [read_recipe(path) for path in sorted(folder.glob("[!_]*.py")) if not _holds_a_network(path)]
+    """All recipes by name."""
+    return [read_recipe(folder / f"{name}.py") for name in recipe_names(folder)]
 
 
 def _holds_a_network(path: Path) -> bool:
@@ -97,7 +102,7 @@ def copy_recipe(name: str, like: str, folder: Path = RECIPES) -> Path:
             f"'{name[:40]}' cannot name a recipe. Choose letters, digits and low lines, as in my_recipe."
         )
     source, path = folder / f"{like}.py", folder / f"{name}.py"
-    known = [recipe.name for recipe in list_recipes(folder)]
+    known = recipe_names(folder)
     if like not in known:
         close = difflib.get_close_matches(like, known, n=1)
         hint = f"Did you mean '{close[0]}'? " if close else ""
