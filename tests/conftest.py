@@ -3,8 +3,10 @@
 import gzip
 import hashlib
 import sys
+from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,12 +16,16 @@ from toolkit.data import mnist
 from toolkit.data.example_digits import writer_ink
 from toolkit.data.image_sets import read_all_sets, save_sets
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.experiments import finetuning, results
 from toolkit.images.simulate import Camera, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.models import build_model
 from toolkit.models.bundle import ModelCard, save_model
+from toolkit.training.lr_finder import find_learning_rate
 from toolkit.training.seeds import seed_everything
 
-torch.set_num_threads(1)  # tests run side by side, a process on each core
+# tests run side by side, a process on each core
+cv2.setNumThreads(0)
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +46,14 @@ def run(monkeypatch, capsys):
         return stop.value.code or 0, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    """Runs draw no pictures and their finder takes few steps: most of a short run's time, for tests of the rest."""
+    for module in (results, finetuning):
+        monkeypatch.setattr(module, "save_figure", lambda figure, path: path)
+    monkeypatch.setattr(finetuning, "find_learning_rate", partial(find_learning_rate, iterations=20))
 
 
 @pytest.fixture

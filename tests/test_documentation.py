@@ -58,6 +58,7 @@ def blocks(page: str, kind: str = "") -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```", (ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.usefixtures("brief")
 def test_the_letters_example_runs_as_written(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     example, template = blocks("other_classes.md")[:2]

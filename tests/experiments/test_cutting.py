@@ -209,6 +209,7 @@ def test_the_shipped_sets_are_cut_from_the_shipped_photo(run, tmp_path):
     assert len(made) == 120
 
 
+@pytest.mark.usefixtures("brief")
 def test_every_command_of_the_walk_works(run, written_sheet, digits, tmp_path, monkeypatch):
     blocks = re.findall(r"^```\n(.*?)^```", (ROOT / "docs/sheet.md").read_text(), re.DOTALL | re.MULTILINE)
     commands = [line.split()[3:] for block in blocks for line in block.splitlines()]

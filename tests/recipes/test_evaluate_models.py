@@ -13,6 +13,7 @@ from toolkit.runs import latest_run
 FAST = {"model": "mnist_mlp", "epochs": 1, "lr": 1e-3}
 
 
+@pytest.mark.usefixtures("brief")
 def test_four_accuracies_are_measured_and_written(digits, idx_files, tmp_path, capsys):
     finetune_last_layer.run(**FAST, digits=digits)
     finetune_two_layers.run(**FAST, digits=digits)
@@ -26,6 +27,7 @@ def test_four_accuracies_are_measured_and_written(digits, idx_files, tmp_path, c
     assert "Openings of Test Set so far: 1" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("brief")
 def test_named_runs_are_taken_and_runs_of_another_model_refused(digits, idx_files, tmp_path):
     _, last = finetune("finetune_last_layer", **FAST, digits=digits)
     _, other = finetune("finetune_all_layers", **{**FAST, "model": "mnist_cnn"}, digits=digits)
@@ -43,6 +45,7 @@ def test_named_runs_are_taken_and_runs_of_another_model_refused(digits, idx_file
     assert load_workbook(tmp_path / "a.xlsx")["Runs"]["C5"].value == "finetune_all_layers"
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_comparison_on_other_digits_is_refused_before_test_set_is_opened(
     digits, idx_files, small_model, tmp_path, monkeypatch
 ):
@@ -67,6 +70,7 @@ def test_without_runs_one_line_says_which_command_makes_one(digits):
     assert json.dumps(openings()) == "[]"
 
 
+@pytest.mark.usefixtures("brief")
 def test_of_other_classes_what_can_be_measured_is_and_what_cannot_is_said(letters, idx_files, tmp_path, capsys):
     finetune_last_layer.run(**FAST, digits=letters)
     finetune_two_layers.run(**FAST, digits=letters)
@@ -79,6 +83,7 @@ def test_of_other_classes_what_can_be_measured_is_and_what_cannot_is_said(letter
     assert notes[1] in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("brief")
 def test_runs_for_other_classes_are_refused(digits, idx_files, tmp_path):
     finetune_last_layer.run(**FAST, digits=digits)
     finetune_two_layers.run(**FAST, digits=digits)

@@ -22,6 +22,7 @@ def finetune(recipe, **options):
 
 @pytest.mark.parametrize("recipe", LAYERS)
 @pytest.mark.parametrize("model", PUBLISHED)
+@pytest.mark.usefixtures("brief")
 def test_exactly_the_intended_tensors_change(recipe, model, digits):
     _, folder = finetune(recipe, model=model, epochs=1, lr=1e-2, digits=digits)
     before, after = load_model(model)[0].state_dict(), load_model(folder)[0].state_dict()
@@ -66,17 +67,17 @@ def test_a_run_leaves_everything_one_needs(digits):
     assert torch.equal(predict_logits(network, pixels), predict_logits(again, pixels))
 
 
-@pytest.mark.parametrize("model", PUBLISHED)
-def test_the_same_seed_gives_the_same_weights(model, digits):
-    shas = [
-        load_model(finetune("finetune_two_layers", model=model, epochs=1, digits=digits, seed=seed)[1])[
-            1
-        ].weights_sha256
-        for seed in (5, 5, 6)
+@pytest.mark.parametrize(("model", "lr"), [("mnist_mlp", None), ("mnist_cnn", 1e-3), ("mnist_resnet", 1e-3)])
+@pytest.mark.usefixtures("brief")
+def test_the_same_seed_gives_the_same_weights(model, lr, digits):
+    folders = [
+        finetune("finetune_two_layers", model=model, lr=lr, epochs=1, digits=digits, seed=seed)[1] for seed in (5, 5, 6)
     ]
+    shas = [load_model(folder)[1].weights_sha256 for folder in folders]
     assert shas[0] == shas[1] != shas[2]
 
 
+@pytest.mark.usefixtures("brief")
 def test_options_reach_the_training(digits):
     _, folder = finetune(
         "finetune_last_layer", model="mnist_mlp", epochs=30, lr=0.5, dropout=0.4, augment=0.0, patience=2, digits=digits

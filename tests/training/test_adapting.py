@@ -1,5 +1,6 @@
 import math
 
+import pytest
 import torch
 
 from recipes import finetune_two_layers
@@ -59,6 +60,7 @@ def test_other_classes_get_a_last_layer_that_says_what_it_knows(examples):
     assert "new, for 10 classes instead of 10; known before: 0, 1, 2, 3, 4" in str(start)
 
 
+@pytest.mark.usefixtures("brief")
 def test_the_last_layer_may_learn_alone_first(letters):
     options = {"model": "mnist_mlp", "digits": letters, "epochs": 1, "lr": 1e-3, "batch_size": 40}
     plain = finetune_two_layers.run(**options, probe=0)
