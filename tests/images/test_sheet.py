@@ -51,6 +51,17 @@ def test_a_detached_bar_belongs_to_its_five():
     assert counts(grey) == [8, 1]
 
 
+def test_dots_belong_to_their_sign_only_where_signs_are_promised():
+    grey = row_of_zeros()
+    line(grey, (300, 320), (350, 320))
+    for x, y in ((325, 300), (325, 340), (425, 285), (600, 320)):  # of a ÷, of an i, and dirt
+        cv2.circle(grey, (x, y), 3, INK, -1, cv2.LINE_AA)
+    line(grey, (425, 300), (425, 350))
+    for dots, parts in ((False, [1, 1]), (True, [3, 2])):
+        row = find_rows(scan(grey, dots), flat=True)[1]
+        assert [len(sign.strokes) for sign in row] == parts
+
+
 def test_the_strokes_of_an_open_four_belong_together():
     grey = row_of_zeros()
     line(grey, (300, 280), (290, 310), (318, 312))

@@ -95,11 +95,11 @@ def read_photo(
             )
         code = _code_of(photo, rgb, page) if page.coded else None
         printed = code.layout if code else TEN_ROWS
-        sheet = scan(flatten(rgb, page))
+        sheet = scan(flatten(rgb, page), dots=not _digits_alone(printed))
         rows = rows_in_boxes(sheet, [len(row) for row in printed.rows])
         return replace(_read(photo, sheet, 0, rows, printed, judge, skip), code=code)
     layout = layout or usual
-    sheet = scan(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+    sheet = scan(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dots=not _digits_alone(layout))
     ways = {turns: find_rows(sheet, turns) for turns in range(4)}
     if not _digits_alone(layout) and not any(_fits(layout, rows, skip) for rows in ways.values()):
         flat = {turns: find_rows(sheet, turns, flat=True) for turns in range(4)}

@@ -24,6 +24,7 @@ class StrokeLimits:
     palest: float = 0.35  # of the typical ink's contrast: print showing through is paler
     edge: float = 0.4  # of a stroke's own contrast: where it ends
     speck: float = 2.2  # stroke widths: anything smaller is dirt
+    dot: float = 0.6  # stroke widths: the same, where dots are written
     smallest: float = 0.12  # of the typical digit's longer side
     largest: float = 4.0  # of the typical digit's longer side: table edges, shadows' rims
     cut_off: float = 0.6  # of the typical size and contrast: less, at the photo's border, is no digit
@@ -116,10 +117,13 @@ class Sheet:
         return left, top, right, bottom
 
 
-def scan(grey: np.ndarray) -> Sheet:
-    """Find the strokes on a photo, grey values of shape (H, W); a ``ToolkitError`` if it is too small for any."""
+def scan(grey: np.ndarray, dots: bool = False) -> Sheet:
+    """Find the strokes on a photo, grey values of shape (H, W); a ``ToolkitError`` if it is too small for any.
+
+    With ``dots`` also what is no larger than the pen is wide: of digits it is dirt, of an i or a ÷ a part.
+    """
     ink = map_ink(grey)
-    strokes, labels = _strokes(ink)
+    strokes, labels = _strokes(ink, dots)
     return Sheet(grey, ink, tuple(strokes), labels)
 
 
@@ -177,7 +181,7 @@ def _components(mask: np.ndarray, contrast: np.ndarray, smallest: int) -> tuple[
     return strokes, labels
 
 
-def _strokes(ink: InkMap) -> tuple[list[Stroke], np.ndarray]:
+def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     """Strokes of digits, cleared of dirt, edges and what shows through from the other side."""
     coarse, labels = _components(ink.strokes, ink.contrast, smallest=10)
     height, width = ink.strokes.shape
@@ -221,7 +225,7 @@ def _strokes(ink: InkMap) -> tuple[list[Stroke], np.ndarray]:
     fine = [replace(stroke, blot=_blot(stroke, labels, blots)) for stroke in fine]
     typical_size, typical_contrast = _typical(fine)
     pen = _stroke_width(fine, labels)
-    smallest = max(STROKE.speck * pen, STROKE.smallest * typical_size)
+    smallest = STROKE.dot * pen if dots else max(STROKE.speck * pen, STROKE.smallest * typical_size)
     return [
         stroke
         for stroke in fine
