@@ -37,7 +37,8 @@ def run(
             raise ToolkitError(f"{folds} folds, {repeats} repeats: choose 2 to 10 folds and 1 or more repeats.")
         images = load_sets(digits)
         check_folds(folds, together([images.training, images.validation]))
-        sets, weights = images.sha256(), load_model(model)[1].weights_sha256
+        card = load_model(model)[1]
+        sets, weights = images.sha256(), card.weights_sha256
         run.facts.update(sets_sha256=sets, model_sha256=weights)
 
         def attempt(candidates: Sequence[Candidate]) -> list[Trial]:
@@ -47,7 +48,9 @@ def run(
             grouped = [results[place : place + repeats] for place in range(0, len(results), repeats)]
             return [make_trial(settings, new, own) for (new, settings), own in zip(candidates, grouped, strict=True)]
 
-        searches = {"last layer": search([1], attempt), "more layers": search([2, None], attempt)}
+        ways: dict[str, list[int | None]] = {"last layer": [1], "more layers": [2, None]}
+        dropout = "dropout" in card.arguments
+        searches = {name: search(layers, attempt, dropout) for name, layers in ways.items()}
         record = {name: found.as_record() for name, found in searches.items()}
         for name, found in searches.items():
             print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")

@@ -4,9 +4,13 @@ import json
 import pytest
 
 from recipes import tune_finetuning
+from tests.models.test_own import MINE, SOURCE
+from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.experiments import tuning
+from toolkit.models import build_model, own
+from toolkit.models.bundle import ModelCard, save_model
 from toolkit.paths import runs_folder
 
 
@@ -30,6 +34,18 @@ def test_a_search_leaves_its_trials_plots_choice_and_reasons(digits, small_model
 
     monkeypatch.setattr(tuning, "adapt", None)  # a second search trains nothing again
     assert tune_finetuning.run(**options) == found
+
+
+def test_a_network_without_dropout_is_tuned_in_the_other_factors(digits, tmp_path, monkeypatch):
+    (tmp_path / "my_network.py").write_text(SOURCE)
+    monkeypatch.setattr(own, "RECIPES", tmp_path)
+    card = ModelCard("mine", MINE, {"width": 8}, list(DIGITS), {}, "none", {}, {})
+    save_model(tmp_path / "model", build_model(MINE), card)
+    monkeypatch.setattr(tuning, "FACTORS", {"epochs": (2,), "dropout": (0.2,)})
+    usual = tuning.usual_settings
+    monkeypatch.setattr(tuning, "usual_settings", lambda layers: usual(layers).change("epochs", 1))
+    found = tune_finetuning.run(model=str(tmp_path / "model"), folds=2, repeats=1, processes=1, digits=digits)
+    assert list(found["last layer"]["options"]) == ["epochs"]
 
 
 @pytest.mark.parametrize("options", [{"folds": 1}, {"folds": 11}, {"repeats": 0}])

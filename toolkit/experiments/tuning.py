@@ -34,10 +34,10 @@ FACTORS: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What is tried: how to fine-tune, and dropout, which belongs to the network."""
+    """What is tried: how to fine-tune, and dropout, which belongs to the network; ``None`` where it takes none."""
 
     how: Adaptation
-    dropout: float = 0.0
+    dropout: float | None = 0.0
 
     def value(self, factor: str) -> Any:
         """This one's value of a factor."""
@@ -51,7 +51,7 @@ class Settings:
 
     def options(self) -> dict[str, Any]:
         """What to pass to a recipe that fine-tunes."""
-        return {factor: self.value(factor) for factor in FACTORS}
+        return {factor: self.value(factor) for factor in FACTORS if self.value(factor) is not None}
 
 
 Candidate = tuple[str, Settings]  # what is new in the settings
@@ -118,7 +118,7 @@ def usual_settings(layers: int | None) -> Settings:
 
 def alternatives(usual: Settings) -> list[Candidate]:
     """All settings that differ from ``usual`` in one factor, with that factor."""
-    changes = [(factor, value) for factor, values in FACTORS.items() for value in values]
+    changes = [(factor, value) for factor in usual.options() for value in FACTORS[factor]]
     return [(factor, usual.change(factor, usual.how.lr * v if factor == "lr" else v)) for factor, v in changes]
 
 
@@ -156,10 +156,11 @@ def cross_validate(job: Job, _: Path) -> dict[str, Any]:
     sets = load_sets(Path(job["digits"]) if job["digits"] else None)
     images = together([sets.training, sets.validation])
     how, dropout = Adaptation(**job["settings"]["how"]), job["settings"]["dropout"]
+    arguments = {} if dropout is None else {"dropout": dropout}
     losses, right = np.zeros(len(images)), np.zeros(len(images), int)
     division = StratifiedKFold(job["folds"], shuffle=True, random_state=job["repeat"])
     for fold, (learned, held_out) in enumerate(division.split(images.labels, images.labels)):
-        network = load_for(job["model"], images.take(learned), dropout=dropout).network
+        network = load_for(job["model"], images.take(learned), **arguments).network
         try:
             seed = job["repeat"] * job["folds"] + fold
             adapt(network, images.take(learned), images.take(held_out), how, seed, torch.device("cpu"))
@@ -183,7 +184,7 @@ def make_trial(settings: Settings, factor: str, results: Sequence[Mapping[str, A
 def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
     """For every factor the value to use, together as settings, and the reasons in words."""
     chosen, reasons = usual.settings, []
-    for factor in FACTORS:
+    for factor in usual.settings.options():
         trials = [trial for trial in others if trial.factor == factor]
         best = min(trials, key=lambda trial: trial.loss)
         old, new = (format(trial.settings.value(factor), "g") for trial in (usual, best))
@@ -225,19 +226,23 @@ class Search:
         }
 
 
-def search(layers: Sequence[int | None], attempt: Callable[[Sequence[Candidate]], list[Trial]]) -> Search:
+def search(
+    layers: Sequence[int | None], attempt: Callable[[Sequence[Candidate]], list[Trial]], dropout: bool = True
+) -> Search:
     """Try the usual settings for each of ``layers``, every factor of the better one, and the chosen values together.
 
-    ``attempt`` turns settings, each with the factor that is new in them, into trials.
+    ``attempt`` turns settings, each with the factor that is new in them, into trials. Without ``dropout`` the network
+    takes none.
     """
-    trials = attempt([("usual", usual_settings(count)) for count in layers])
+    settings = [usual_settings(count) for count in layers]
+    trials = attempt([("usual", usual if dropout else replace(usual, dropout=None)) for usual in settings])
     usual = min(trials, key=lambda trial: trial.loss)
     reasons = [f"{_count(usual)}: {_compare(usual, other)}." for other in trials if other is not usual]
     others = attempt(alternatives(usual.settings))
-    settings, more = choose(usual, others)
-    chosen = next((trial for trial in [usual, *others] if trial.settings == settings), None)
+    best, more = choose(usual, others)
+    chosen = next((trial for trial in [usual, *others] if trial.settings == best), None)
     if chosen is None:
-        (chosen,) = attempt([("together", settings)])
+        (chosen,) = attempt([("together", best)])
         others = [*others, chosen]
         more.append(f"these together: {_compare(chosen, usual)}.")
         if chosen.loss > usual.loss:
