@@ -3,7 +3,7 @@
     python -m toolkit recipe compare_layers
     python -m toolkit recipe compare_layers --model mnist_cnn --seeds 30
 
-Needs   a published MNIST model; digits in Training Set and Validation Set.
+Needs   a published model; digits, or images of any classes, in Training Set and Validation Set.
 Expect  3 to 4 minutes on 2 CPU cores and 300 MB in runs/compare_layers; an interrupted comparison goes on where it
         stopped. evaluate_models adds the accuracies on Test Set, which stays sealed here.
 """
