@@ -71,6 +71,3 @@ def test_a_digit_without_a_glyph_is_refused():
         simulate_sheet({"0": GLYPHS["0"], "1": []}, ["01"])
     with pytest.raises(ToolkitError, match="A glyph is empty"):
         simulate_sheet({"0": [np.zeros((160, 160), np.uint8)]}, ["0"])
-
-
-# Drawn conditions

@@ -65,9 +65,6 @@ def test_a_photo_on_its_side_has_no_tag(tmp_path):
         assert ExifTags.Base.Orientation not in image.getexif()
 
 
-# The camera
-
-
 def test_megapixels_and_the_sheets_format_give_the_size():
     on_table = replace(CAMERA, table="dark")
     assert sheet(camera=replace(on_table, megapixels=0.3)).photo.shape == (474, 632, 3)
@@ -121,6 +118,3 @@ def test_a_lower_jpeg_quality_gives_a_smaller_file(tmp_path):
         save_photo(sheet(camera=replace(CAMERA, noise=2.0, jpeg_quality=quality)), tmp_path / f"{quality}.jpg")
         sizes.append((tmp_path / f"{quality}.jpg").stat().st_size)
     assert sizes[1] < 0.6 * sizes[0]
-
-
-# Paper

@@ -88,6 +88,3 @@ def test_jitter_and_lean_move_the_digits():
     ones = {"1": GLYPHS["1"][:1]}
     leant = simulate_sheet(ones, ["1111"], PAPER, PEN, CAMERA, replace(LAYOUT, lean=15.0)).digits
     assert np.std([digit.box[2] - digit.box[0] for digit in leant]) > 2
-
-
-# What is refused

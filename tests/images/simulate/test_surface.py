@@ -36,6 +36,3 @@ def test_the_back_shows_through_palely():
 
 def test_grain_roughens_the_paper_alone():
     assert blank(paper=replace(PAPER, grain=0.03)).std() == pytest.approx(0.03 * 235, rel=0.5)
-
-
-# Pen and hand

@@ -20,14 +20,13 @@ from toolkit.images.simulate.camera import Camera, Table, as_stored, look_at, tu
 from toolkit.images.simulate.light import expose, lay_on_table
 from toolkit.images.simulate.paper import CHALKBOARD, TEN_ROWS, WHITEBOARD, Layout, Paper, PaperKind, place_signs
 from toolkit.images.simulate.pen import BALLPOINT, CHALK, FINELINER, MARKER, PENCIL, WHITEBOARD_MARKER, Pen, write
-from toolkit.images.simulate.plausible import conditions
 from toolkit.images.simulate.surface import draw_sheet
 from toolkit.images.simulate.writers import strokes_of
 from toolkit.paths import atomic_write
 
 __all__ = [
     "BALLPOINT", "CHALK", "CHALKBOARD", "FINELINER", "MARKER", "PENCIL", "TEN_ROWS", "WHITEBOARD", "WHITEBOARD_MARKER",
-    "Camera", "Layout", "Paper", "Pen", "PlacedDigit", "SimulatedSheet", "conditions", "save_photo", "simulate_sheet",
+    "Camera", "Layout", "Paper", "Pen", "PlacedDigit", "SimulatedSheet", "save_photo", "simulate_sheet",
 ]  # fmt: skip
 
 

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.plausible import conditions
 from tests.images.simulate.plain import GLYPHS, ROWS, upright
 from toolkit.images.simulate import (
     CHALKBOARD,
     WHITEBOARD,
-    conditions,
     simulate_sheet,
 )
 
