@@ -32,7 +32,7 @@ def run(
             own_words = words.read_text(encoding="utf-8") if words else ""
         except (OSError, UnicodeDecodeError) as error:
             raise ToolkitError(f"{words} cannot be read: {error}. Name a Markdown file in UTF-8.") from error
-        submission = find_submission(evaluation)
+        submission = find_submission(evaluation, digits)
         pictures = report_pictures(submission, run.folder, photo, digits)
         out = out or ROOT / "Assignment 4_Report.pdf"
         names, numbers = ([part.strip() for part in said.split(",") if part.strip()] for said in (authors, ids))

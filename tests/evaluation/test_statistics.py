@@ -7,6 +7,7 @@ from toolkit.evaluation.statistics import (
     bootstrap_interval,
     images_to_show,
     mcnemar,
+    nats,
     wilson_interval,
 )
 
@@ -89,3 +90,17 @@ def test_so_many_images_show_it_four_times_in_five(only_first, only_second):
 
 def test_what_does_not_differ_is_never_shown():
     assert images_to_show(0.05, 0.05) is None
+
+
+@pytest.mark.parametrize(
+    ("loss", "sign", "said"),
+    [
+        (0.1234, "", "0.123"),
+        (0.0, "", "0.000"),
+        (2.2e-6, "", "2.2e-06"),
+        (-2.2e-6, "+", "-2.2e-06"),
+        (1, "+", "+1.000"),
+    ],
+)
+def test_a_loss_is_never_said_to_be_zero_when_it_is_not(loss, sign, said):
+    assert nats(loss, sign) == said

@@ -16,6 +16,7 @@ from toolkit.data import mnist
 from toolkit.data.image_sets import read_all_sets, save_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.evaluation.statistics import nats
 from toolkit.experiments import comparing, tuning
 from toolkit.paths import sha256_of
 from toolkit.runs import latest_run, read_json
@@ -79,7 +80,7 @@ def test_the_report_has_the_numbers_of_the_runs_and_the_students_words_as_they_a
         assert f"{100 * record['accuracy']:.1f} %" in said
         assert f"{record['correct']:,} of {record['n']:,}" in said
     tuned = read_json(latest_run("tune_finetuning"), "tuning.json")
-    assert f"{tuned['last layer']['loss']:.3f}" in said
+    assert nats(tuned["last layer"]["loss"]) in said
     assert "Ada #1, =Alan*" in said
     assert "The sevens were hard: #7 $x$" in said
     assert read_json(latest_run("report"), "run.json")["pages_of_text"] <= 2
@@ -154,6 +155,8 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(done, place, tm
     save_sets(tmp_path / "others", {"Test Set": sets["Test Set"].take(sets["Test Set"].labels.argsort()[::-1])})
     with pytest.raises(ToolkitError, match="not those that were evaluated"):
         hand_in.run(**{**options, "digits": tmp_path / "others"})
+    with pytest.raises(ToolkitError, match="not those that were evaluated"):
+        report.run(digits=tmp_path / "others", out=tmp_path / "report.pdf")
     with pytest.raises(ToolkitError, match="cannot name a file"):
         hand_in.run(**options, ids="../x")
     assert not list(tmp_path.glob("*.zip"))

@@ -77,3 +77,8 @@ def images_to_show(only_first: float, only_second: float, power: float = 0.8) ->
     level, strength = norm.ppf(1 - SHOWN / 2), norm.ppf(power)
     spread = level * math.sqrt(disagreed) + strength * math.sqrt(max(0.0, disagreed - difference**2))
     return math.ceil((spread / difference) ** 2)
+
+
+def nats(loss: float, sign: str = "") -> str:
+    """A loss in words: three decimals, or two digits of what these would show as zero; ``sign`` "+" shows the sign."""
+    return f"{loss:{sign}.3f}" if not loss or abs(loss) >= 0.0005 else f"{loss:{sign}.1e}"

@@ -44,8 +44,11 @@ class Submission:
         return read_record(self.evaluation)
 
 
-def find_submission(evaluation: Path) -> Submission:
-    """The runs that an evaluation used; a ``ToolkitError`` where one is missing or of other digits or another model."""
+def find_submission(evaluation: Path, digits: Path | None) -> Submission:
+    """The runs that an evaluation of the sets in ``digits`` used.
+
+    Raises ``ToolkitError`` where a run is missing, or of other digits or another model, or the sets are others.
+    """
     record = read_record(evaluation)
     folders = {}
     for name, recipe in (
@@ -66,6 +69,12 @@ def find_submission(evaluation: Path) -> Submission:
                     f"{folders[name]} was made with {what} than {evaluation}. Run {own['recipe']} again, "
                     "then evaluate_models."
                 )
+    now = {"sets_sha256": load_sets(digits).sha256(), "test_sha256": read_all_sets(digits)[TEST_SET].sha256()}
+    if any(record.get(name) != sha256 for name, sha256 in now.items()):
+        raise ToolkitError(
+            f"The sets in {digits or ROOT} are not those that were evaluated. Name those with --digits, or make all "
+            "again: python -m toolkit recipe assignment_4"
+        )
     return Submission(evaluation, **folders)
 
 
@@ -110,9 +119,9 @@ def report_pictures(submission: Submission, place: Path, photo: Path | None, dig
     """The report's figures; those made for it are written into ``place``. ``photo`` is the sheet's, if shown."""
     training = load_sets(digits).training
     sheet = save_figure(plot_contact_sheet(training, "Training Set", columns=8), place / "training_set.png")
-    pictures = [Picture(sheet, "Training Set: the digits that were trained on.", 45)]
+    pictures = [Picture(sheet, "Training Set: the images that were trained on.", 45)]
     if photo:
-        pictures.append(Picture(_shrink(photo, place / "sheet.png"), "The sheet from which the digits were cut.", 40))
+        pictures.append(Picture(_shrink(photo, place / "sheet.png"), "The sheet from which the images were cut.", 40))
     tuned, compared = submission.tuning, submission.comparison
     return [
         *pictures,
@@ -147,17 +156,11 @@ def check_and_collect(report: Path, workbook: Path, digits: Path | None) -> dict
     written = find_run("report", pdf_sha256=sha256_of(report))
     if not written:
         raise ToolkitError(f"{report} is not as it was written. Make it again: python -m toolkit recipe report")
-    submission = find_submission(Path(read_record(written)["options"]["evaluation"]))
+    submission = find_submission(Path(read_record(written)["options"]["evaluation"]), digits)
     if submission.record.get("workbook_sha256") != sha256_of(workbook):
         raise ToolkitError(
             f"{workbook} is not from the evaluation that {report.name} tells of. Make both again: python -m toolkit "
             "recipe evaluate_models, then report"
-        )
-    now = {"sets_sha256": load_sets(digits).sha256(), "test_sha256": read_all_sets(digits)[TEST_SET].sha256()}
-    if any(submission.record.get(name) != sha256 for name, sha256 in now.items()):
-        raise ToolkitError(
-            f"The sets in {folder} are not those that were evaluated. Make all again: python -m toolkit recipe "
-            "assignment_4"
         )
     files = {f"Code/{name}": content for name, content in source_files().items()}
     for name, run in (("last_layer", submission.last_layer), ("more_layers", submission.more_layers)):

@@ -18,7 +18,7 @@ from toolkit.data.image_sets import load_sets
 from toolkit.data.labelled_images import LabelledImages, together
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
-from toolkit.evaluation.statistics import bootstrap_interval
+from toolkit.evaluation.statistics import bootstrap_interval, nats
 from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, adapt, load_for
 from toolkit.training.fit import LossNotFiniteError
 from toolkit.training.sweeps import Job
@@ -106,7 +106,7 @@ class Trial:
             return f"{_count(self)}, {options}: diverged"
         low, high = self.interval
         return (
-            f"{_count(self)}, {options}: held-out loss {self.loss:.3f} (95 % {low:.3f} to {high:.3f}), "
+            f"{_count(self)}, {options}: held-out loss {nats(self.loss)} (95 % {nats(low)} to {nats(high)}), "
             f"{100 * self.accuracy:.1f} % of {self.right.size} right"
         )
 
@@ -195,8 +195,8 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
         gain = (usual.losses - best.losses).mean(axis=0)
         low, high = bootstrap_interval(gain)
         facts = (
-            f"the best of the others, {new}, has a held-out loss of {best.loss:.3f} against {usual.loss:.3f} "
-            f"(difference {-gain.mean():+.3f}, 95 % {-high:+.3f} to {-low:+.3f})"
+            f"the best of the others, {new}, has a held-out loss of {nats(best.loss)} against {nats(usual.loss)} "
+            f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
         )
         if low > 0:
             chosen = chosen.change(factor, best.settings.value(factor))
@@ -262,6 +262,6 @@ def _compare(first: Trial, second: Trial) -> str:
     gain = (second.losses - first.losses).mean(axis=0)
     low, high = bootstrap_interval(gain)
     return (
-        f"held-out loss {first.loss:.3f} against {second.loss:.3f} for {_count(second)} with the usual values "
-        f"(difference {-gain.mean():+.3f}, 95 % {-high:+.3f} to {-low:+.3f})"
+        f"held-out loss {nats(first.loss)} against {nats(second.loss)} for {_count(second)} with the usual values "
+        f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
     )

@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 
 from toolkit.classes import DIGITS, things
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.statistics import nats
 from toolkit.paths import atomic_write
 from toolkit.training.adapting import FACTOR_NAMES
 
@@ -194,13 +195,14 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
     searches = evidence.tuning
     (n,) = {trial["n"] for found in searches.values() for trial in found["trials"] if trial["loss"] is not None} or {0}
     paragraphs = [
-        "Twenty images choose almost at random, so Training and Validation Set were judged together: "
-        f"cross-validation, {n} held-out predictions for each trial, one factor changed at a time from the usual "
+        f"The {evidence.sizes[1][2]:,} images of the Validation Set alone choose too much at random, so Training and "
+        f"Validation Set were judged together: cross-validation, {n} held-out predictions for each trial, one factor "
+        "changed at a time from the usual "
         "values. A value replaced the usual one only where the held-out loss was lower by more than chance (95 % "
         "interval over images)."
     ]
     for name, found in searches.items():
-        loss = f"a held-out loss of {found['loss']:.3f} and {percent(found['accuracy'])} of {n} right"
+        loss = f"a held-out loss of {nats(found['loss'])} and {percent(found['accuracy'])} of {n} right"
         changed = [reason for reason in found["reasons"] if " becomes " in reason or "together" in reason]
         kept = [reason.split(" stays ")[0] for reason in found["reasons"] if " stays " in reason]
         said = f"For {CALLED[name]}, {len(found['trials'])} trials; the values used have {loss}. "
@@ -233,7 +235,7 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
         worst = max(measured, key=lambda trial: trial["loss"])
         said.append(
             f"The worst trial for {CALLED[name]} that ended was the one with {_what_was_new(worst)}: held-out loss "
-            f"{worst['loss']:.3f}, {percent(worst['accuracy'])} right, against {found['loss']:.3f} and "
+            f"{nats(worst['loss'])}, {percent(worst['accuracy'])} right, against {nats(found['loss'])} and "
             f"{percent(found['accuracy'])} for what we use."
         )
     for tuned in (evidence.last, evidence.more):
@@ -243,14 +245,14 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
         if rise > ALMOST and end["training_loss"] < best["training_loss"]:
             said.append(
                 f"With {tuned.name}, the model overfitted after epoch {best['epoch']:g}: validation loss rose from "
-                f"{best['validation_loss']:.3f} to {end['validation_loss']:.3f} while training loss fell from "
-                f"{best['training_loss']:.3f} to {end['training_loss']:.3f}."
+                f"{nats(best['validation_loss'])} to {nats(end['validation_loss'])} while training loss fell from "
+                f"{nats(best['training_loss'])} to {nats(end['training_loss'])}."
             )
         else:
             said.append(
                 f"With {tuned.name}, no overfitting was seen: validation loss was lowest, "
-                f"{best['validation_loss']:.3f}, in epoch {best['epoch']:g} of {end['epoch']:g}, and "
-                f"{end['validation_loss']:.3f} at the end."
+                f"{nats(best['validation_loss'])}, in epoch {best['epoch']:g} of {end['epoch']:g}, and "
+                f"{nats(end['validation_loss'])} at the end."
             )
     return {"title": "What went wrong on the way", "paragraphs": [" ".join(said)]}
 
@@ -291,8 +293,8 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
                 percent(own["mean"]),
                 f"{percent(test['mean'])} ± {100 * test['spread']:.1f}",
                 percent(test["worst"]),
-                f"{own['loss']:.3f}",
-                "" if own["curve_spread"] is None else f"{own['curve_spread']:.3f}",
+                f"{nats(own['loss'])}",
+                "" if own["curve_spread"] is None else f"{nats(own['curve_spread'])}",
                 f"{percent(moved[0])}, {percent(moved[-1])}",
             ]
         )
@@ -302,8 +304,8 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
     steady = min(trained, key=lambda way: trained[way]["curve_spread"])
     lowest = min(ways, key=lambda way: ways[way]["loss"])
     reasons.append(
-        f"The lowest validation loss at the end has {lowest} ({ways[lowest]['loss']:.3f} nats, last layer "
-        f"{ways['last layer']['loss']:.3f}); the steadiest curves over seeds has {steady}."
+        f"The lowest validation loss at the end has {lowest} ({nats(ways[lowest]['loss'])} nats, last layer "
+        f"{nats(ways['last layer']['loss'])}); the steadiest curves over seeds has {steady}."
     )
     first, *_, last = ways["all layers"]["moved"].items()
     reasons.append(
