@@ -64,3 +64,16 @@ def test_a_place_where_nothing_can_be_written_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("TOOLKIT_RUNS", str(tmp_path / "file"))
     with pytest.raises(ToolkitError, match="Choose another place"), start_run("r.py", {}):
         pass
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "5", "null", "[]", '{"recipe"', '{"recipe": 1, "status": 2, "date": 3, "options": 4}']
+)
+def test_a_damaged_record_is_named_and_passed_over(text, capsys):
+    with start_run("r.py", {}) as good:
+        pass
+    with start_run("r.py", {}) as bad:
+        pass
+    (bad.folder / "run.json").write_text(text)
+    assert latest_run("r") == good.folder
+    assert f"Passed over: {bad.folder}" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import csv
 import json
 import platform
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,10 +13,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict
+
+from toolkit import doors
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write, make_folder, runs_folder
 
 PACKAGES = ("torch", "fastai", "timm", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
+
+
+class Record(TypedDict):
+    """What every ``run.json`` says; a recipe's own facts stand beside it."""
+
+    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]  # noqa: RUF012
+
+    recipe: str
+    status: str
+    date: str
+    options: dict[str, Any]
 
 
 @dataclass
@@ -85,7 +100,11 @@ def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
 def find_run(recipe: str, **wanted: Any) -> Path | None:
     """The folder of a recipe's latest finished run with these options and facts, if there is one."""
     for path in sorted((runs_folder() / recipe).glob("*/run.json"), reverse=True):
-        record = read_record(path.parent)
+        try:
+            record = read_record(path.parent)
+        except ToolkitError as error:
+            print(f"Passed over: {error}", file=sys.stderr)
+            continue
         said = {**record["options"], **record}
         if record["status"] == "finished" and all(said.get(name) == value for name, value in wanted.items()):
             return path.parent
@@ -105,14 +124,14 @@ def latest_run(recipe: str, **options: Any) -> Path:
 
 def read_record(folder: Path) -> dict[str, Any]:
     """A run's ``run.json``."""
-    return read_json(folder, "run.json")
+    return read_json(folder, "run.json", Record)
 
 
-def read_json(folder: Path, name: str) -> dict[str, Any]:
+def read_json(folder: Path, name: str, kind: Any = dict[str, Any]) -> dict[str, Any]:
     """A file that a run left; a ``ToolkitError`` where it is missing or damaged."""
     try:
-        return dict(json.loads((folder / name).read_text()))
-    except (OSError, ValueError) as error:
+        return doors.read_json(folder / name, kind)
+    except ToolkitError as error:
         raise ToolkitError(f"{folder} is not a run's folder: {error}. Name one under {runs_folder()}.") from error
 
 

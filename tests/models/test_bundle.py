@@ -65,6 +65,35 @@ def test_an_unreadable_card_is_refused(small_model, content):
         load_model(small_model)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": None},
+        {"classes": [1, 2]},
+        {"classes": ["a"] * 1001},
+        {"arguments": [1]},
+        {"arguments": {"hidden": [10**9]}},
+        {"arguments": {"hidden": [9000, 9000]}},
+        {"arguments": {"hidden": [8] * 10_000}},
+        {"arguments": {"hidden": None}},
+        {"arguments": {"hidden": "1e9"}},
+        {"arguments": {"hidden": [[8]]}},
+        {"arguments": {"hidden": [-8]}},
+        {"arguments": {"dropout": None}},
+        {"arguments": {"dropout": "x"}},
+        {"architecture": "cnn", "arguments": {"channels": [10**9]}},
+        {"architecture": 7},
+        {"architecture": "m" * 5000},
+    ],
+    ids=lambda change: str(change)[:60],
+)
+def test_a_card_with_wrong_types_or_of_a_giant_is_refused(change, small_model):
+    path = small_model / CARD
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(ToolkitError):
+        load_model(small_model)
+
+
 def test_an_unknown_name_is_refused_with_the_closest_one():
     with pytest.raises(ToolkitError, match="Did you mean 'mnist_resnet'"):
         load_model("mnist_resnt")

@@ -63,10 +63,11 @@ def test_an_interruption_keeps_what_was_finished(tmp_path):
     assert runs(tmp_path) == 4
 
 
-def test_a_damaged_result_is_made_again(tmp_path):
+@pytest.mark.parametrize("text", ['{\n "job":', "{}", "5", '{"job": {"number": 3}, "square": 9}', '{"square": 5}'])
+def test_a_damaged_or_foreign_result_is_made_again(text, tmp_path):
     run_jobs(square, [{"number": 2}], tmp_path, "squares", processes=1)
     (path,) = tmp_path.glob("*/result.json")
-    path.write_text(path.read_text()[:10])
+    path.write_text(text)
     assert run_jobs(square, [{"number": 2}], tmp_path, "squares", processes=1)[0]["square"] == 4
     assert runs(tmp_path) == 2
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from toolkit.data.image_sets import read_test_set
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.paths import make_folder, runs_folder
 
 EVALUATION_RECIPES = ("evaluate_models",)
 LOG = "test_set_openings.jsonl"
+DAMAGED = {"time": "", "recipe": "", "n": 0, "data_sha256": ""}
 MNIST_LOG = "mnist_test_openings.jsonl"
 
 
@@ -30,9 +32,17 @@ def open_test_set(recipe: str, folder: Path | None = None) -> LabelledImages:
 
 
 def openings(log: str = LOG) -> list[dict[str, object]]:
-    """Every opening so far, oldest first."""
+    """Every opening so far, oldest first; a line that a crash cut short, or that is no entry, still counts as one."""
     path = runs_folder() / log
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    lines = read_file(path).decode(errors="replace").splitlines() if path.exists() else []
+    return [_entry(line) for line in lines if line.strip()]
+
+
+def _entry(line: str) -> dict[str, object]:
+    try:
+        return {**DAMAGED, **json.loads(line)}
+    except (ValueError, TypeError, RecursionError):
+        return DAMAGED
 
 
 def log_mnist_opening(recipe: str, data_sha256: str, n: int) -> int:

@@ -1,6 +1,5 @@
 """How many layers to fine-tune? The same data and seeds for every answer, and what the differences are worth."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -9,15 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
 from toolkit.data.image_sets import load_sets
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.doors import read_file, read_json
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits, score_logits
 from toolkit.evaluation.statistics import PairedTest, bootstrap_interval, images_to_show, mcnemar
-from toolkit.models.bundle import load_model
+from toolkit.models.bundle import LARGEST, load_model
 from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
 from toolkit.paths import atomic_write
@@ -109,9 +110,9 @@ def train_and_keep(job: Job, place: Path) -> dict[str, Any]:
 def load_trained(place: Path) -> tuple[nn.Module, Job]:
     """The network that a comparison's job left in ``place``, and the job."""
     try:
-        job = json.loads((place / RESULT).read_text())["job"]
-        learned = load((place / LEARNED).read_bytes())
-    except (OSError, ValueError, KeyError) as error:
+        job = read_json(place / RESULT)["job"]
+        learned = load(read_file(place / LEARNED, LARGEST))
+    except (ToolkitError, SafetensorError, KeyError) as error:
         raise ToolkitError(f"{place} holds no training: {error}. Run compare_layers again.") from error
     if load_model(job["model"])[1].weights_sha256 != job["weights"]:
         raise ToolkitError(f"{place} was not trained from '{job['model']}' as it is now. Run compare_layers again.")

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
@@ -66,11 +67,9 @@ def open_image(path: Path) -> Image.Image:
     try:
         if path.is_dir():
             raise ToolkitError(f"{path} is a folder. {remedy}")
-        if path.stat().st_size > LARGEST_FILE:
-            raise ToolkitError(f"{path} is larger than {LARGEST_FILE // 1_000_000} MB. {remedy}")
-        content = path.read_bytes()
-    except OSError as error:
-        raise ToolkitError(f"{path} cannot be read: {error.strerror}. Check its name and permissions.") from error
+    except ValueError as error:  # NUL in its name
+        raise ToolkitError(f"{path} cannot be read: {error}. {remedy}") from error
+    content = read_file(path, LARGEST_FILE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about sizes judged below
         try:
@@ -92,6 +91,8 @@ def open_image(path: Path) -> Image.Image:
             raise ToolkitError(f"{path} is not an image. {remedy}") from error
         except Image.DecompressionBombError as error:
             raise ToolkitError(f"{path} is too large to be an image of digits. Scale it down.") from error
-        except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        except ToolkitError:
+            raise
+        except Exception as error:  # whatever a decoder stumbles over
             raise ToolkitError(f"{path} is damaged: {error}. Make or export it again.") from error
     return image

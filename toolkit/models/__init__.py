@@ -22,8 +22,9 @@ def build_model(architecture: str, classes: int = 10, **arguments: Any) -> nn.Mo
     logits. Raises ``ToolkitError`` for an unknown architecture or arguments it does not take.
     """
     make = _maker(architecture)
-    if not 0 <= arguments.get("dropout", 0.0) < 1:
-        raise ToolkitError(f"Dropout {arguments['dropout']} is no probability. Choose one from 0 to below 1.")
+    dropout = arguments.get("dropout", 0.0)
+    if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+        raise ToolkitError(f"Dropout {dropout} is no probability. Choose one from 0 to below 1.")
     try:
         network = make(classes=classes, **arguments)
     except (TypeError, ValueError) as error:

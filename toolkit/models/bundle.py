@@ -3,21 +3,27 @@
 import difflib
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
+from toolkit.classes import MOST
+from toolkit.doors import read_file, read_json
 from toolkit.errors import ToolkitError
-from toolkit.models import build_model
+from toolkit.models import ARCHITECTURES, build_model
 from toolkit.models.own import source_sha256
 from toolkit.paths import CHECKPOINTS, atomic_write
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
+MOST_SAID = 10_000  # letters of a network's arguments, and the largest number in them
+LARGEST = 2_000_000_000  # bytes of weights: far above any network for 28x28 images
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,9 @@ def load_model(name: str | Path, **arguments: Any) -> tuple[nn.Module, ModelCard
     """
     folder = find_model(name)
     try:
-        card = ModelCard(**json.loads((folder / CARD).read_text()))
-        content = (folder / WEIGHTS).read_bytes()
-    except (OSError, ValueError, TypeError) as error:
+        card = read_json(folder / CARD, ModelCard)
+        content = read_file(folder / WEIGHTS, LARGEST)
+    except ToolkitError as error:
         raise ToolkitError(
             f"{folder} holds no readable model: {error}. Expected {CARD} and {WEIGHTS}; train it again."
         ) from error
@@ -77,6 +83,7 @@ def load_model(name: str | Path, **arguments: Any) -> tuple[nn.Module, ModelCard
         raise ToolkitError(
             f"{card.architecture} is not as it was when {folder} was trained with it. Restore it, or train again."
         )
+    _check_size(folder, card, len(content))
     network = build_model(card.architecture, len(card.classes), **card.arguments)
     try:
         network.load_state_dict(load(content))
@@ -86,6 +93,20 @@ def load_model(name: str | Path, **arguments: Any) -> tuple[nn.Module, ModelCard
             "Restore both files or train the model again."
         ) from error
     return network.eval(), card
+
+
+def _check_size(folder: Path, card: ModelCard, size: int) -> None:
+    """Refuse a card that asks for more than its weights hold, before memory or hours go into building it."""
+    said = json.dumps(card.arguments)
+    numbers = [float(number) for number in re.findall(r"\d+(?:\.\d*)?(?:e[+-]?\d+)?", said)]
+    if len(said) < MOST_SAID and max(numbers, default=0) < MOST_SAID and len(card.classes) <= MOST:
+        if card.architecture not in ARCHITECTURES:
+            return
+        with torch.device("meta"):  # shapes only
+            sketch = build_model(card.architecture, len(card.classes), **card.arguments)
+        if sum(tensor.numel() * tensor.element_size() for tensor in sketch.state_dict().values()) <= size:
+            return
+    raise ToolkitError(f"{folder / CARD} describes a larger network than {WEIGHTS} holds. Restore both files.")
 
 
 def published_models() -> list[str]:

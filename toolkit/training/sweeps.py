@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT, atomic_write, make_folder
 
@@ -41,7 +42,7 @@ def run_jobs(
     (``choose_processes``), each with one thread. Raises ``ToolkitError`` when a process dies.
     """
     places = [make_folder(folder) / _name(work, job) for job in jobs]
-    missing = {place: job for place, job in zip(places, jobs, strict=True) if _read(place) is None}
+    missing = {place: job for place, job in zip(places, jobs, strict=True) if not _is_done(place, job)}
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -49,7 +50,7 @@ def run_jobs(
         task = bar.add_task(description, total=total, completed=total - len(missing))
         for _ in _finish(work, missing, choose_processes(processes)):
             bar.advance(task)
-    return [json.loads((place / RESULT).read_text()) for place in places]
+    return [read_json(place / RESULT) for place in places]
 
 
 def choose_processes(asked: int | None) -> int:
@@ -115,12 +116,12 @@ def _do(work: Work, job: Job, place: Path) -> None:
         temporary.write_text(json.dumps({"job": job, **result}, indent=1) + "\n")
 
 
-def _read(place: Path) -> dict[str, Any] | None:
-    """A finished job's result; ``None`` when it is not there or damaged, to be done again."""
+def _is_done(place: Path, job: Job) -> bool:
+    """Whether this job's result is there; what is damaged or of another job is done again."""
     try:
-        return dict(json.loads((place / RESULT).read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
+        return (place / RESULT).exists() and read_json(place / RESULT).get("job") == json.loads(json.dumps(job))
+    except ToolkitError:
+        return False
 
 
 def _name(work: Work, job: Job) -> str:

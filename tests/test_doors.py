@@ -1,0 +1,67 @@
+import os
+from dataclasses import dataclass
+
+import pytest
+
+from toolkit.doors import read_file, read_json
+from toolkit.errors import LONGEST, ToolkitError
+
+
+@dataclass
+class Card:
+    name: str
+    classes: list[str]
+
+
+def test_a_regular_file_is_read_up_to_a_limit(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"12345")
+    assert read_file(path, 5) == b"12345"
+    with pytest.raises(ToolkitError, match="larger than"):
+        read_file(path, 4)
+
+
+@pytest.mark.parametrize("name", ["nothing", "a\0b", ""])
+def test_what_is_not_there_is_one_line(name, tmp_path):
+    with pytest.raises(ToolkitError, match=r"cannot be read|no regular file"):
+        read_file(tmp_path / name)
+
+
+def test_pipes_and_devices_are_not_opened_for_long(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", type(tmp_path)("/dev/zero")):
+        with pytest.raises(ToolkitError, match="no regular file"):
+            read_file(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("", "no readable JSON"),
+        ("\x80", "no readable JSON"),
+        ("[" * 100_000, "no readable JSON"),
+        ("9" * 5000, "no readable JSON"),
+        ("null", "all of it"),
+        ("[1, 2]", "all of it"),
+        ('{"name": 5, "classes": []}', "name: "),
+        ('{"name": "a", "classes": ["a", null]}', r"classes\.1: "),
+        ('{"name": "a"}', "classes: Field required"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_json_of_another_kind_is_refused_with_the_place(text, complaint, tmp_path):
+    (tmp_path / "a.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ToolkitError, match=complaint):
+        read_json(tmp_path / "a.json", Card)
+
+
+def test_a_message_stays_one_short_line_whatever_is_put_into_it():
+    message = str(ToolkitError(f"'\x1b[2Ja\r\nb\u2028{'x' * 5_000_000}' is wrong. Choose another."))
+    assert len(message) <= LONGEST
+    assert message.isprintable()
+    assert message.startswith("' [2Ja b x")
+
+
+def test_a_long_messages_remedy_is_still_there():
+    message = str(ToolkitError(f"{'x' * 1000} is wrong. Choose another."))
+    assert message.endswith("x is wrong. Choose another.")

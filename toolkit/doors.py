@@ -1,0 +1,41 @@
+"""Where files from outside come in: within limits, and with the types one expects. Behind it nobody asks again."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import ToolkitError
+
+MOST_BYTES = 50_000_000  # of a record; the longest comparison's has 1 % of that
+WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for who writes into a pipe
+
+
+def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
+    """What a regular file holds; a ``ToolkitError`` for a folder, pipe or device, and above ``most`` bytes."""
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | WITHOUT_WAITING), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ToolkitError(f"{path} is no regular file. Choose a file.")
+            content = stream.read(most + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ToolkitError(f"{path} cannot be read: {reason}. Check its name and permissions.") from error
+    if len(content) > most:
+        raise ToolkitError(f"{path} is larger than {most / 1e6:g} MB. Choose another file.")
+    return content
+
+
+def read_json(path: Path, kind: Any = dict[str, Any]) -> Any:
+    """A JSON file as ``kind``, a type, dataclass or ``TypedDict``; a ``ToolkitError`` where it is none."""
+    from pydantic import TypeAdapter, ValidationError  # 0.1 s to import
+
+    try:
+        return TypeAdapter(kind).validate_python(json.loads(read_file(path)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "all of it"
+        raise ToolkitError(f"{path} is not what it should be: {where}: {first['msg']}. Make it again.") from error
+    except (ValueError, RecursionError) as error:
+        raise ToolkitError(f"{path} is no readable JSON: {error}. Make it again.") from error
