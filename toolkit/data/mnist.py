@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -87,9 +88,8 @@ def fetch_mnist() -> dict[str, bytes]:
                 temporary.write_bytes(content)
         return files
     raise ToolkitError(
-        f"MNIST could not be fetched ({'; '.join(failures)}). Get the four files "
-        f"{', '.join(SHA256)} (plain or .gz) from anywhere and put them into {mnist_cache()}, "
-        "or name their folder with --mnist."
+        f"MNIST could not be fetched ({'; '.join(failures)}). Put "
+        "train-images-idx3-ubyte and the other three, plain or .gz, into a folder, and name it with --mnist."
     )
 
 
@@ -142,7 +142,10 @@ def _from_torchvision_mirrors() -> dict[str, bytes]:
         try:
             return {name: _download(f"{mirror}{name}.gz", name) for name in SHA256}
         except (OSError, EOFError, HTTPException, zlib.error, ToolkitError) as error:
-            failures.append(f"{mirror}: {getattr(error, 'reason', error)}")
+            reason = (
+                "what it sent is not MNIST's" if isinstance(error, ToolkitError) else getattr(error, "reason", error)
+            )
+            failures.append(f"{urlsplit(mirror).hostname}: {reason}")
     raise _SourceError("; ".join(failures))
 
 

@@ -23,13 +23,10 @@ class StrokeLimits:
     faint: float = 0.2  # of the typical ink's contrast: paler is no ink at all
     palest: float = 0.35  # of the typical ink's contrast: print showing through is paler
     edge: float = 0.4  # of a stroke's own contrast: where it ends
-    speck: float = 2.2  # stroke widths: anything smaller is dirt
-    dot: float = 0.6  # stroke widths: the same, where dots are written
-    smallest: float = 0.12  # of the typical digit's longer side
-    largest: float = 4.0  # of the typical digit's longer side: table edges, shadows' rims
-    cut_off: float = 0.6  # of the typical size and contrast: less, at the photo's border, is no digit
+    smallest: float = 0.12  # of the typical digit's longer side: anything smaller is dirt, half of it where dots count
+    cut_off: float = 0.75  # of the typical size and contrast: less, at the photo's border, is no digit
     joined: float = 1.2  # of the typical digit's longer side: larger ones may be two that touch
-    cores: tuple[float, ...] = (0.55, 0.7)  # of a stroke's contrast: where two that touch come apart
+    core: float = 0.55  # of a stroke's contrast: where two that touch come apart
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,7 @@ class DigitLimits:
     flat: float = 2.2  # times as wide as high is no digit
     thin: float = 0.3  # of the usual ink per length: the remains of a printed line
     fragment: float = 0.75  # of its neighbour's height: a taller piece is a digit of its own
-    widest: float = 1.2  # of the typical digit's longer side: what parts of one digit measure together
-    highest: float = 1.45  # the same, from top to bottom
+    largest: float = 1.45  # of the typical digit's longer side: what parts of one digit measure together
     bar_gap: float = 0.35  # of the digit's longer side, between a 5 and its bar
     side_gap: float = 0.1  # of the digit's longer side, between the strokes of an open 4
 
@@ -201,8 +197,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     kept = [
         stroke
         for stroke in inner
-        if stroke.contrast > STROKE.palest * typical_contrast
-        and STROKE.smallest / 2 * typical_size < stroke.size < STROKE.largest * typical_size
+        if stroke.contrast > STROKE.palest * typical_contrast and stroke.size > STROKE.smallest / 2 * typical_size
     ]
     # a digit may just touch the photo's border; what runs along it is a table's or a scan's edge
     kept += [
@@ -224,8 +219,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     fine, labels = _part_neighbours(fine, labels, ink.contrast)
     fine = [replace(stroke, blot=_blot(stroke, labels, blots)) for stroke in fine]
     typical_size, typical_contrast = _typical(fine)
-    pen = _stroke_width(fine, labels)
-    smallest = STROKE.dot * pen if dots else max(STROKE.speck * pen, STROKE.smallest * typical_size)
+    smallest = STROKE.smallest * typical_size / (2 if dots else 1)
     return [
         stroke
         for stroke in fine
@@ -241,39 +235,25 @@ def _part_neighbours(
     typical_size, _ = _typical(strokes)
     parted = []
     for stroke in strokes:
-        parts = [stroke]
         left, top, right, bottom = stroke.box
-        window = labels[top:bottom, left:right]
+        window, darkness = labels[top:bottom, left:right], contrast[top:bottom, left:right]
         own = window == stroke.label
-        for core in STROKE.cores if stroke.size > STROKE.joined * typical_size else ():
-            pieces, marks = _components(
-                own & (contrast[top:bottom, left:right] > core * stroke.contrast), contrast[top:bottom, left:right], 6
-            )
+        large: list[Stroke] = []
+        if stroke.size > STROKE.joined * typical_size:
+            pieces, marks = _components(own & (darkness > STROKE.core * stroke.contrast), darkness, 6)
             large = [piece for piece in pieces if piece.size > STROKE.cut_off * typical_size]
-            if len(large) < 2 or sum(piece.area for piece in large) < STROKE.cut_off * stroke.area:
-                continue
-            # every pixel of the stroke goes to the nearest piece
-            _, nearest = cv2.distanceTransformWithLabels(
-                np.where(np.isin(marks, [piece.label for piece in large]), 0, 1).astype(np.uint8),
-                cv2.DIST_L2,
-                3,
-                labelType=cv2.DIST_LABEL_CCOMP,
-            )
-            numbers = labels.max() + 1 + np.arange(len(large))
-            parts = []
-            for piece, number in zip(large, numbers, strict=True):
-                zone = nearest == nearest[marks == piece.label][0]
-                window[own & zone] = number
-                rows, columns = np.nonzero(own & zone)
-                box = (
-                    left + int(columns.min()),
-                    top + int(rows.min()),
-                    left + int(columns.max()) + 1,
-                    top + int(rows.max()) + 1,
-                )
-                parts.append(Stroke(int(number), box, len(rows), piece.contrast))
-            break
-        parted += parts
+        if len(large) < 2 or sum(piece.area for piece in large) < STROKE.cut_off * stroke.area:
+            parted.append(stroke)
+            continue
+        # every pixel of the stroke goes to the nearest piece
+        ground = np.where(np.isin(marks, [piece.label for piece in large]), 0, 1).astype(np.uint8)
+        _, nearest = cv2.distanceTransformWithLabels(ground, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_CCOMP)
+        for number, piece in enumerate(large, labels.max() + 1):
+            zone = own & (nearest == nearest[marks == piece.label][0])
+            window[zone] = number
+            x, y, width, height = cv2.boundingRect(zone.astype(np.uint8))
+            box = (left + x, top + y, left + x + width, top + y + height)
+            parted.append(Stroke(number, box, int(zone.sum()), piece.contrast))
     return parted, labels
 
 
@@ -323,18 +303,6 @@ def _typical(strokes: list[Stroke]) -> tuple[float, float]:
     return float(size), float(contrast)
 
 
-def _stroke_width(strokes: list[Stroke], labels: np.ndarray) -> float:
-    """Width of the pen: twice the depth of the strokes along their middle."""
-    widths = []
-    for stroke in sorted(strokes, key=lambda stroke: -stroke.area)[:200]:
-        left, top, right, bottom = stroke.box
-        mask = np.pad((labels[top:bottom, left:right] == stroke.label).astype(np.uint8), 1)
-        distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-        ridge = distance[(distance > 0) & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)) - 1e-6)]
-        widths.append(2 * float(np.median(ridge)) - 1 if len(ridge) else 1.0)
-    return max(1.0, float(np.median(widths)))
-
-
 def _join(strokes: list[Stroke], typical: float) -> list[Digit]:
     """Put together the strokes of each digit: a 5 and its bar, an open 4, what a printed line broke into pieces.
 
@@ -378,7 +346,7 @@ def _distance(one: Digit, other: Digit, typical: float) -> float | None:
         return -1 - inside
     if inside > (0.3 if partial else 0.6):
         return -inside
-    if across > DIGIT.widest * size or down > DIGIT.highest * size:
+    if max(across, down) > DIGIT.largest * size:
         return None
     if over > 0.4 and gap_y < DIGIT.bar_gap * size:  # a bar, or halves one over the other
         return gap / size
