@@ -1,3 +1,5 @@
+import contextlib
+import os
 import struct
 import sys
 import zlib
@@ -110,6 +112,37 @@ def test_a_truncated_photo_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(ToolkitError, match="damaged"):
         read_grey(path)
+
+
+def test_a_name_with_nul_a_pipe_and_cielab_are_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    Image.new("LAB", (30, 30)).save(tmp_path / "lab.tif")
+    for path, complaint in (
+        (tmp_path / "a\0.jpg", "cannot be read"),
+        (tmp_path / "pipe.jpg", "no regular file"),
+        (tmp_path / "lab.tif", "CIELAB"),
+    ):
+        for read in (read_grey, read_rgb):
+            with pytest.raises(ToolkitError, match=complaint):
+                read(path)
+
+
+def test_a_line_of_pixels_is_refused_before_it_is_decoded(tmp_path):
+    Image.new("1", (60_000, 1)).save(tmp_path / "line.png")
+    with pytest.raises(ToolkitError, match="on a side"):
+        read_grey(tmp_path / "line.png")
+
+
+def test_a_tiff_with_a_damaged_header_is_one_line(tmp_path):
+    whole = saved(tmp_path / "a.tif", GRADIENT, compression="tiff_lzw").read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        content = np.frombuffer(whole, np.uint8).copy()
+        places = random.integers(4, len(content), 4)
+        content[places] = random.integers(0, 256, 4)
+        (tmp_path / "b.tif").write_bytes(content.tobytes())
+        with contextlib.suppress(ToolkitError):  # no other error, that is
+            read_grey(tmp_path / "b.tif")
 
 
 def test_animations_missing_files_and_folders_are_refused(tmp_path):

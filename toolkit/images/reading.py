@@ -15,6 +15,7 @@ from toolkit.errors import ToolkitError
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1")  # how such a file begins, after four bytes
 LARGEST = 60_000_000  # pixels: the biggest phone cameras take 50 megapixels
+LONGEST_SIDE = 32_000  # pixels: OpenCV's own limit for what it resamples is 32,767
 LARGEST_FILE = 200_000_000  # bytes
 # what Pillow raises over EXIF that it cannot parse, while the pixels are intact
 DAMAGED_EXIF = (OSError, ValueError, SyntaxError, TypeError, KeyError, ZeroDivisionError, struct.error)
@@ -74,11 +75,13 @@ def open_image(path: Path) -> Image.Image:
         warnings.simplefilter("ignore")  # Pillow's, about sizes judged below
         try:
             image = Image.open(io.BytesIO(content), formats=_formats())
-            if image.width * image.height > LARGEST:
+            if image.width * image.height > LARGEST or max(image.size) > LONGEST_SIDE:
                 raise ToolkitError(
                     f"{path} has {image.width} x {image.height} pixels, more than {LARGEST // 1_000_000} "
-                    "million. Scale it down."
+                    f"million or {LONGEST_SIDE:,} on a side. Scale it down."
                 )
+            if image.mode == "LAB":  # which Pillow reads but cannot turn into grey
+                raise ToolkitError(f"{path} has CIELAB colours. Save it as a JPEG or PNG.")
             # MPO is a JPEG photo with previews or depth behind it
             if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 raise ToolkitError(f"{path} has several frames or pages. {remedy}")
