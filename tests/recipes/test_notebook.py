@@ -1,3 +1,4 @@
+import ast
 import json
 import zipfile
 
@@ -10,7 +11,8 @@ from tests.evaluation.test_factors import level
 from tests.reporting.test_plots import scores
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis, Factor
-from toolkit.reporting.notebook import code, opening_cells, write_notebook
+from toolkit.experiments.analysis import read_analysis
+from toolkit.reporting.notebook import analysis_cells, code, opening_cells, write_notebook
 from toolkit.reporting.plots import save_figure
 from toolkit.runs import start_run
 
@@ -66,7 +68,17 @@ def test_an_analysis_that_was_damaged_is_refused(analysis):
         notebook.run(ids="111")
 
 
-@pytest.mark.parametrize("ids", ["", "1,,2", "../x", "1 2"])
+def test_a_folders_name_is_never_code(analysis):
+    name = 'a"; open("ran", "w"); "\\'
+    folder = analysis.rename(analysis.with_name(name))
+    cells = analysis_cells(read_analysis(folder), folder, "Title")
+    (source,) = [cell["source"] for cell in cells if "read_analysis" in cell["source"]]
+    first, *_ = ast.parse(source).body
+    assert [node.value for node in ast.walk(first) if isinstance(node, ast.Constant)] == [name, "analyze_mlp"]
+    assert len(ast.parse(source).body) == 3
+
+
+@pytest.mark.parametrize("ids", ["", "1,,2", "../x", "1 2", "CON", "1" * 10_000])
 def test_ids_that_name_no_file_are_refused(ids):
     with pytest.raises(ToolkitError, match="cannot name a file"):
         notebook.run(ids=ids)

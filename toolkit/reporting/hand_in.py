@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from toolkit.classes import RESERVED
 from toolkit.data.image_sets import SETS
 from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT, atomic_write
@@ -37,11 +38,12 @@ PROGRAM = 0o100755 << 16
 def zip_name(ids: str) -> str:
     """``"111, 222"`` as ``"111_222"``; a ``ToolkitError`` for what could not be part of a file's name."""
     words = [word.strip() for word in ids.split(",")]
-    if not all(word.isascii() and word.isalnum() for word in words):
+    name = "_".join(words)
+    if not all(word.isascii() and word.isalnum() for word in words) or len(name) > 100 or RESERVED.fullmatch(name):
         raise ToolkitError(
-            f"The ids '{ids}' cannot name a file. Write letters and numbers, with commas between: --ids 111,222"
+            f"The ids '{ids[:40]}' cannot name a file. Write letters and numbers, with commas between: --ids 111,222"
         )
-    return "_".join(words)
+    return name
 
 
 def source_files(root: Path = ROOT) -> dict[str, bytes]:

@@ -69,7 +69,8 @@ def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[st
             "after the last epoch. Differences come with Welch's 95 % interval over the seeds."
         ),
         code(
-            f'folder = runs_folder() / "{folder.parent.name}" / "{folder.name}"\n'
+            # quoted, so that a folder's name never becomes a statement
+            f"folder = runs_folder() / {json.dumps(folder.parent.name)} / {json.dumps(folder.name)}\n"
             "analysis = read_analysis(folder)\nshow(plot_overview(analysis))"
         ),
     ]
