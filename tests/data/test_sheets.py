@@ -98,7 +98,7 @@ def test_a_sheet_under_each_condition(name, tmp_path, judge):
     assert_all_right(read_photo(photo, None, judge), sheet)
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", [5, 6])  # all eight: tests/images/test_reading.py
 def test_every_exif_orientation(orientation, tmp_path, written_sheet, judge):
     # stored so that the tag brings it upright
     stored = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 1, 7: 3, 8: 3}[orientation]
