@@ -38,6 +38,7 @@ def run(
     csv: Path | None = None,  # CSV file of labelled digits instead of MNIST's own
     processes: int | None = None,  # trainings side by side; without it one per core, four at most
     device: str = "auto",  # cpu, cuda, ...
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Scores:
     """Scores of the chosen setting on the test part."""
     with start_run(__file__, locals()) as run:

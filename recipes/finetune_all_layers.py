@@ -27,6 +27,7 @@ def run(
     seed: int = 0,  # fixes order and augmentation
     digits: Path | None = None,  # folder with the three sets; without it the repository's
     device: str = "auto",  # cpu, cuda, ...
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Scores:
     """Validation scores; the test set stays sealed."""
     return finetune(__file__, layers=None, **locals())

@@ -32,6 +32,7 @@ def run(
     held_out: int = 5000,  # training images held back for validation
     seed: int = 0,  # fixes division, order, augmentation and weights
     device: str = "auto",  # cpu, cuda, ...
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Scores:
     """Scores on the set's test images, opened once, after the last epoch."""
     if data is None:

@@ -30,6 +30,7 @@ def run(
     seed: int = 0,  # fixes division, order, augmentation and weights
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
     device: str = "auto",  # cpu, cuda, ...
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Scores:
     """Scores on MNIST's 10,000 test images, opened once, after the last epoch."""
     with start_run(__file__, locals()) as run:

@@ -15,8 +15,9 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, predict_logits, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.options import numbers
-from toolkit.runs import start_run
+from toolkit.runs import STATE, start_run
 from toolkit.training.devices import choose_device
+from toolkit.training.state import SavedState
 from toolkit.training.trainings import Setting, train
 
 
@@ -32,6 +33,7 @@ def run(
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
     csv: Path | None = None,  # CSV file of labelled digits instead of MNIST's own
     device: str = "auto",  # cpu, cuda, ...
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Scores:
     """Validation scores after the last epoch; the test part stays unseen."""
     with start_run(__file__, locals()) as run:
@@ -40,7 +42,10 @@ def run(
         parts = load_parts(mnist, csv, split_seed)
         print(parts)
         arguments = {"hidden": numbers("hidden", hidden, int), "dropout": dropout, "layer_norm": layer_norm}
-        network, outcome = train(Setting("mlp", arguments, lr, batch_size, epochs), seed, parts, place)
+        saved = SavedState(run.folder / STATE, parts.digest)
+        setting = Setting("mlp", arguments, lr, batch_size, epochs)
+        network, outcome = train(setting, seed, parts, place, saved=saved)
+        run.facts.update(saved.facts())
         if outcome.complaint:
             raise ToolkitError(f"{outcome.complaint} Train again with a smaller learning rate (--lr).")
 

@@ -1,10 +1,13 @@
+import contextlib
 import csv
 import json
+import os
 
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.runs import latest_run, read_record, start_run
+from toolkit.paths import HOST, make_folder
+from toolkit.runs import STATE, latest_run, read_record, start_run
 
 
 def record(run):
@@ -37,8 +40,47 @@ def test_a_run_that_does_not_finish_says_so(error, status):
 
 
 def test_runs_of_the_same_second_do_not_collide():
-    with start_run("r.py", {}) as first, start_run("r.py", {}) as second:
+    with start_run("r.py", {"seed": 0}) as first, start_run("r.py", {"seed": 1}) as second:
         assert first.folder != second.folder
+
+
+def test_the_same_command_twice_at_once_is_refused_and_names_the_first():
+    with start_run("r.py", {"seed": 0}) as run, pytest.raises(ToolkitError) as caught, start_run("r.py", {"seed": 0}):
+        pass
+    assert f"process {os.getpid()} in" in str(caught.value)
+    assert not list(run.folder.parent.glob("*.lock"))
+
+
+def test_a_run_whose_process_is_gone_is_interrupted_and_its_temporary_files_go():
+    with start_run("r.py", {"seed": 0}) as run:
+        pass
+    record = read_record(run.folder)
+    run.write_json("run.json", {**record, "status": "running"})
+    left = run.folder / f".{HOST}-999999999-abc.png"
+    left.write_text("half")
+    own = run.folder / f".{HOST}-{os.getpid()}-abc.png"
+    own.write_text("being written")
+    with start_run("another.py", {}):
+        pass
+    assert read_record(run.folder)["status"] == "interrupted"
+    assert not left.exists()
+    assert own.exists()
+
+
+def test_a_training_cut_off_is_gone_on_with_in_its_folder():
+    def begin(**options):
+        with contextlib.suppress(RuntimeError), start_run("r.py", options) as run:
+            make_folder(run.folder / STATE)
+            raise RuntimeError
+        return run.folder
+
+    first = begin(seed=0)
+    assert begin(seed=0, fresh=False) == first
+    assert begin(seed=1) != first
+    assert begin(seed=0, fresh=True) != first
+    with start_run("r.py", {"seed": 1}) as run:
+        assert run.folder != first
+    assert not (run.folder / STATE).exists()
 
 
 def test_the_latest_finished_run_with_these_options_is_found():

@@ -2,9 +2,10 @@
 
 import hashlib
 import os
+import platform
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from toolkit.errors import ToolkitError
@@ -49,12 +50,47 @@ def sha256_of(path: Path) -> str:
         raise ToolkitError(f"{path} cannot be read: {error.strerror}. Make it again.") from error
 
 
+HOST = "".join(letter for letter in platform.node() if letter.isalnum())[:20]
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files below ``folder`` that processes of this machine left which are gone."""
+    for path in folder.rglob(f".{HOST}-*-*"):
+        process = path.name.split("-")[1]
+        if process.isdigit() and not _is_alive(int(process)):
+            path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def sync(path: Path) -> None:
+    """Have the file or folder on disk before what follows: a rename may else survive a power cut that its file did not.
+
+    Where the system cannot sync a folder, nothing happens.
+    """
+    with suppress(PermissionError):  # Windows opens no folders
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; it takes the final name only if the block succeeds."""
     make_folder(path.parent)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        prefix = f".{HOST}-{os.getpid()}-"
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
     except OSError as error:
         raise ToolkitError(
             f"Cannot write {path}: {error.strerror}. Choose another place or free some space."
@@ -66,7 +102,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
+        sync(temporary)
         temporary.replace(path)
+        sync(path.parent)
     except OSError as error:
         raise ToolkitError(
             f"Cannot write {path}: {error.strerror or error}. Choose another place or free some space."

@@ -1,12 +1,15 @@
 """A run's folder: what was asked, what came out, and how it ended."""
 
 import csv
+import hashlib
 import json
+import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,8 +20,9 @@ from typing_extensions import TypedDict
 
 from toolkit import doors
 from toolkit.errors import ToolkitError
-from toolkit.paths import atomic_write, make_folder, runs_folder
+from toolkit.paths import ROOT, atomic_write, make_folder, runs_folder, sweep
 
+STATE = "state"  # folder of an unfinished training, see toolkit/training/state.py
 PACKAGES = ("torch", "fastai", "timm", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
 
 
@@ -64,18 +68,38 @@ def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
     """Open ``runs/<recipe>/<time>/`` for a recipe, given its ``__file__`` and the options of its ``run``.
 
     ``run.json`` says at once that it is running and in the end how it ended: finished, interrupted or
-    failed, with the reason.
+    failed, with the reason. Where the same command left an unfinished training, its folder is opened again, unless
+    the option ``fresh`` is true. Raises ``ToolkitError`` while the same command is running.
     """
     recipe = Path(recipe_file).stem
+    asked = {name: value for name, value in options.items() if name != "fresh"}
+    said = json.dumps([recipe, asked, version("torch"), source_sha256(Path(recipe_file))], default=str)
+    command = hashlib.sha256(said.encode()).hexdigest()[:20]
+    _tidy()
+    with _locked(make_folder(runs_folder() / recipe) / f"{command}.lock") as free:
+        if not free:
+            raise ToolkitError(
+                f"The same command is running already, {_running(recipe, command)}. Wait for it; or end it and repeat "
+                "the command, which goes on where it stopped; or change an option, such as --seed."
+            )
+        with _open_run(recipe, command, asked, fresh=bool(options.get("fresh"))) as run:
+            yield run
+
+
+@contextmanager
+def _open_run(recipe: str, command: str, options: dict[str, Any], fresh: bool) -> Iterator[Run]:
     started = datetime.now()
     date = started.isoformat(sep=" ", timespec="seconds")
-    run = Run(recipe, _new_folder(runs_folder() / recipe, started), date, dict(options))
+    unfinished = None if fresh else _unfinished(recipe, command)
+    run = Run(recipe, unfinished or _new_folder(runs_folder() / recipe, started), date, options)
     clock = time.perf_counter()
 
     def write(status: str) -> None:
         record = {
             "recipe": recipe,
             "status": status,
+            "command": command,
+            "process": os.getpid(),
             "date": date,
             "seconds": round(time.perf_counter() - clock, 2),
             "options": run.options,
@@ -95,6 +119,70 @@ def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
         write(f"failed: {error}")
         raise
     write("finished")
+    shutil.rmtree(run.folder / STATE, ignore_errors=True)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Whether nobody else holds this lock, which dies with its process; afterwards its file is gone."""
+    import filelock
+
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        lock.release()
+
+
+def _records(recipe: str = "*") -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folders of all runs that are not damaged, the latest of a recipe first, and their records."""
+    for path in sorted(runs_folder().glob(f"{recipe}/*/run.json"), reverse=True):
+        with suppress(ToolkitError):
+            yield path.parent, read_record(path.parent)
+
+
+def _running(recipe: str, command: str) -> str:
+    for folder, record in _records(recipe):
+        if record["status"] == "running" and record.get("command") == command:
+            return f"process {record.get('process')} in {folder}"
+    return "and has just begun"
+
+
+def _unfinished(recipe: str, command: str) -> Path | None:
+    """The folder of the same command's latest run, if it was cut off in a training."""
+    for folder, record in _records(recipe):
+        if record.get("command") == command and record["status"] != "finished" and (folder / STATE).is_dir():
+            return folder
+    return None
+
+
+def _tidy() -> None:
+    """Runs whose process is gone become interrupted ones; temporary files of such processes go."""
+    for folder in runs_folder().glob("*/*/run.json"):
+        with suppress(OSError, ToolkitError):
+            if '"running"' not in folder.read_text(errors="replace"):
+                continue
+            record = read_record(folder.parent)
+            with _locked(folder.parent.parent / f"{record.get('command')}.lock") as free:
+                if free and record["status"] == "running":
+                    Run(record["recipe"], folder.parent, "", {}).write_json(
+                        "run.json", {**record, "status": "interrupted", "reason": "its process is gone"}
+                    )
+    sweep(runs_folder())
+
+
+def source_sha256(*files: Path) -> str:
+    """The sha256 of what decides how a training ends: three rooms of the toolkit, and ``files``."""
+    rooms = [path for room in ("data", "models", "training") for path in sorted((ROOT / "toolkit" / room).glob("*.py"))]
+    existing = [path for path in (*rooms, *files) if path.is_file()]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in existing)).hexdigest()
 
 
 def find_run(recipe: str, **wanted: Any) -> Path | None:

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import ttest_ind
 
 from toolkit.evaluation.factors import Analysis, Factor, Level, difference
-from toolkit.training.fit import Epoch
+from toolkit.training.history import Epoch
 from toolkit.training.trainings import Outcome, Setting
 
 

@@ -12,7 +12,7 @@ from toolkit.reporting.plots import (
     plot_misread,
     save_figure,
 )
-from toolkit.training.fit import Epoch
+from toolkit.training.history import Epoch
 from toolkit.training.lr_finder import LearningRates
 
 HISTORY = [Epoch(n, 1e-3, 2 / n, n / 10, 2.2 / n, n / 11, 0.1) for n in range(1, 6)]

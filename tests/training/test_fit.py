@@ -5,7 +5,8 @@ from toolkit.data.loaders import make_loaders
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import score
 from toolkit.models import build_model
-from toolkit.training.fit import Autocast, best_epoch, fit_one_cycle, history_rows, make_learner
+from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
+from toolkit.training.history import best_epoch, history_rows
 from toolkit.training.seeds import seed_everything
 
 

@@ -83,6 +83,7 @@ class _Batches:
 
     def __init__(self, count: int, size: int, order: torch.Generator | None, device: torch.device) -> None:
         self.count, self.size, self.order, self.device = count, size, order, device
+        self.first = 0  # batches left out of the next epoch: those before a training was cut off
 
     def __len__(self) -> int:
         return math.ceil(self.count / self.size)
@@ -90,4 +91,5 @@ class _Batches:
     def __iter__(self) -> Iterator[torch.Tensor]:
         order = self.order
         indices = torch.arange(self.count) if order is None else torch.randperm(self.count, generator=order)
-        return iter(indices.to(self.device).tensor_split(len(self)))
+        first, self.first = self.first, 0
+        return iter(indices.to(self.device).tensor_split(len(self))[first:])

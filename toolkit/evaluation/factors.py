@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.stats import t as student
 
-from toolkit.training.fit import Epoch, best_epoch
+from toolkit.training.history import Epoch, best_epoch
 from toolkit.training.trainings import Outcome, Setting
 
 

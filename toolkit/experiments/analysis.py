@@ -18,8 +18,9 @@ from toolkit.paths import atomic_write, runs_folder
 from toolkit.reporting.factor_plots import plot_factor, plot_overview
 from toolkit.reporting.insights import analysis_page, describe
 from toolkit.reporting.plots import plot_confused, save_figure
-from toolkit.runs import Run
+from toolkit.runs import STATE, Run
 from toolkit.training.devices import choose_device
+from toolkit.training.state import SavedState
 from toolkit.training.sweeps import choose_processes
 from toolkit.training.trainings import Outcome, Setting, train, train_all
 
@@ -113,13 +114,14 @@ def read_analysis(folder: Path) -> Analysis:
 
 def _test_once(run: Run, setting: Setting, seed: int, parts: Parts, device: torch.device) -> Scores:
     """Train the chosen setting with a seed that had no part in choosing it, and open the test part."""
-    network, outcome = train(setting, seed, parts, device)
+    saved = SavedState(run.folder / STATE, parts.digest)
+    network, outcome = train(setting, seed, parts, device, saved=saved)
     if outcome.complaint:
         raise ToolkitError(f"The chosen setting diverged with a new seed: {outcome.complaint} Try more seeds.")
     logits = predict_logits(network, parts.test.images)
     scores = score_logits(logits, parts.test)
     opened = log_mnist_opening(run.recipe, parts.digest, len(parts.test))
-    run.facts.update(chosen=asdict(setting), chosen_seed=seed, openings_of_the_test_part=opened)
+    run.facts.update(saved.facts(), chosen=asdict(setting), chosen_seed=seed, openings_of_the_test_part=opened)
     run.write_json("scores.json", {"test": scores.as_record()})
     write_results(
         run,

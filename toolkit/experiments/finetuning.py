@@ -8,7 +8,7 @@ from toolkit.data.image_sets import load_sets
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.reporting.plots import plot_learning_rates, save_figure
-from toolkit.runs import start_run
+from toolkit.runs import STATE, start_run
 from toolkit.training.adapting import (
     ADAPTATIONS,
     PROBE,
@@ -20,8 +20,10 @@ from toolkit.training.adapting import (
 )
 from toolkit.training.devices import choose_device
 from toolkit.training.export import export_learner
-from toolkit.training.fit import best_epoch, fit_one_cycle
+from toolkit.training.fit import fit_one_cycle
+from toolkit.training.history import best_epoch
 from toolkit.training.lr_finder import find_learning_rate
+from toolkit.training.state import SavedState
 
 
 def finetune(
@@ -41,6 +43,7 @@ def finetune(
     seed: int,
     digits: Path | None,
     device: str,
+    fresh: bool = False,
 ) -> Scores:
     """Fine-tune the last ``layers`` layer groups of ``model`` (all for ``None``); returns validation scores.
 
@@ -84,7 +87,9 @@ def finetune(
         save_figure(plot_learning_rates(found, lr, f"{run.recipe}: learning rates"), run.folder / "lr_find.png")
 
         rates = layer_rates(freezing, replace(how, lr=lr))
-        history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=patience)
+        saved = SavedState(run.folder / STATE, {"sets": sets.sha256(), "model": card.weights_sha256})
+        history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=patience, saved=saved)
+        run.facts.update(saved.facts())
         logits = predict_logits(network, sets.validation.images)
         after = score_logits(logits, sets.validation)
 

@@ -10,10 +10,11 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.models import all_arguments, build_model
-from toolkit.runs import Run
+from toolkit.runs import STATE, Run
 from toolkit.training.devices import bfloat16_pays, choose_device
 from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
 from toolkit.training.seeds import seed_everything
+from toolkit.training.state import SavedState
 
 USUAL_DROPOUT = 0.2
 
@@ -38,7 +39,9 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
     precision = [Autocast()] if bfloat16_pays(place) else []
     smoothing = asked["label_smoothing"]
     learner = make_learner(network, loaders, precision, weight_decay=asked["weight_decay"], label_smoothing=smoothing)
-    history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]])
+    saved = SavedState(run.folder / STATE, data.training.sha256())
+    history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]], saved=saved)
+    run.facts.update(saved.facts())
 
     held_back = score(network, validation)
     logits = predict_logits(network, data.test.images)

@@ -12,7 +12,7 @@ from toolkit.models import all_arguments
 from toolkit.models.bundle import ModelCard, save_model
 from toolkit.reporting.plots import plot_confusion, plot_history, plot_misread, save_figure
 from toolkit.runs import Run, versions
-from toolkit.training.fit import Epoch, history_rows
+from toolkit.training.history import Epoch, history_rows
 
 
 def write_results(

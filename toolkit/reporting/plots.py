@@ -17,7 +17,7 @@ from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.scores import MANY, Scores
 from toolkit.images.lettering import USUAL_FONT, font_for, shown
 from toolkit.paths import atomic_write
-from toolkit.training.fit import Epoch, best_epoch
+from toolkit.training.history import Epoch, best_epoch
 from toolkit.training.lr_finder import LearningRates
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"

@@ -13,8 +13,9 @@ from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.loaders import make_loaders
 from toolkit.models.bundle import ModelCard, load_model
 from toolkit.models.last_layer import balance_new_classes, replace_last_layer
-from toolkit.training.fit import Epoch, fit_one_cycle, make_learner
+from toolkit.training.fit import fit_one_cycle, make_learner
 from toolkit.training.freezing import Freezing, KeepFrozenInEval, freeze_all_but_last
+from toolkit.training.history import Epoch
 from toolkit.training.seeds import seed_everything
 
 

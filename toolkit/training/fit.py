@@ -1,10 +1,7 @@
 """Training: fastai's Learner, one cycle of the learning rate, and the history it leaves."""
 
-import copy
 import math
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from functools import partial
 
 import torch
@@ -18,23 +15,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from toolkit.errors import ToolkitError
+from toolkit.training.history import Epoch, History, KeepBest, best_epoch
+from toolkit.training.state import KeepState, SavedState
 
 
 class LossNotFiniteError(ToolkitError):
     """Training diverged: a sweep over rates may go on with the next."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One row of a history. Losses and accuracies are means over images; training's are taken on the way."""
-
-    epoch: int
-    learning_rate: float
-    training_loss: float
-    training_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float
 
 
 def make_learner(
@@ -76,12 +62,14 @@ def fit_one_cycle(
     keep_best: bool = False,
     patience: int | None = None,
     show_progress: bool = True,
+    saved: SavedState | None = None,
 ) -> list[Epoch]:
     """Train with Smith's one-cycle schedule ("Super-convergence", 2018); returns one row per epoch.
 
     ``lr`` holds the peak rate of each parameter group, from input to output. ``keep_best`` leaves the model as it
     was after the epoch with the lowest validation loss; ``patience`` stops after so many epochs without a
-    lower one. Raises ``LossNotFiniteError`` when training diverges, ``ToolkitError`` when an argument makes no sense.
+    lower one. With ``saved`` training goes on from the state kept there. Raises ``LossNotFiniteError`` when training
+    diverges, ``ToolkitError`` when an argument makes no sense.
     """
     if epochs < 1:
         raise ToolkitError(f"Cannot train for {epochs} epochs. Choose 1 or more.")
@@ -93,109 +81,29 @@ def fit_one_cycle(
     history = History()
     progress = ProgressBar(history, show_progress)
     guard = StopAtNonFiniteLoss()
-    watchers: list[Callback] = [guard, history, progress]
-    if keep_best:
-        watchers.append(KeepBest(history))
-    if patience is not None:
-        watchers.append(StopEarly(history, patience))
+    best = KeepBest(history) if keep_best else None
+    keeper = KeepState(saved, epochs, history, best, show_progress) if saved else None
+    watchers = [guard, history, progress, best, keeper, StopEarly(history, patience) if patience else None]
     with learner.no_logging(), progress.bar:  # the bar gives the terminal back however training ends
-        learner.fit_one_cycle(epochs, list(lr), cbs=watchers)
+        remaining = epochs - (keeper.done if keeper else 0)
+        learner.fit_one_cycle(remaining, list(lr), cbs=[watcher for watcher in watchers if watcher])
     if guard.complaint:
         raise LossNotFiniteError(guard.complaint)
     return history.epochs
 
 
-def best_epoch(history: list[Epoch]) -> Epoch:
-    """The one with the lowest validation loss, the earliest of equals."""
-    return min(history, key=lambda row: row.validation_loss)
-
-
-class Tally:
-    """Sums over batches. No callback: fastai looks up a callback's attributes in the Learner as well, every time."""
-
-    def __init__(self) -> None:
-        self.loss_sum, self.correct, self.count = torch.tensor(0.0), torch.tensor(0), 0
-
-    def add(self, logits: torch.Tensor, loss: torch.Tensor, labels: torch.Tensor) -> None:
-        """Count one batch with its mean loss."""
-        self.loss_sum = self.loss_sum + loss.detach() * len(labels)
-        self.correct = self.correct + (logits.argmax(1) == labels).sum()
-        self.count += len(labels)
-
-    def means(self) -> tuple[float, float]:
-        """The loss and the accuracy of an image."""
-        return float(self.loss_sum) / self.count, int(self.correct) / self.count
-
-
-class History(Callback):
-    """Collects one ``Epoch`` after the other."""
-
-    order = 55  # after fastai's Recorder
-
-    def before_fit(self) -> None:
-        self.epochs: list[Epoch] = []
-
-    def before_epoch(self) -> None:
-        self.started = time.perf_counter()
-
-    def before_train(self) -> None:
-        self.tally = Tally()
-
-    def before_validate(self) -> None:
-        self.training_means = self.tally.means()
-        self.tally = Tally()
-
-    def after_batch(self) -> None:
-        self.tally.add(self.pred, self.loss, self.yb[0])
-
-    def after_epoch(self) -> None:
-        training_loss, training_accuracy = self.training_means
-        validation_loss, validation_accuracy = self.tally.means()
-        self.epochs.append(
-            Epoch(
-                epoch=self.epoch + 1,
-                learning_rate=float(self.opt.hypers[-1]["lr"]),
-                training_loss=training_loss,
-                training_accuracy=training_accuracy,
-                validation_loss=validation_loss,
-                validation_accuracy=validation_accuracy,
-                seconds=round(time.perf_counter() - self.started, 3),
-            )
-        )
-
-
-class KeepBest(Callback):
-    """Gives the model back as it was after the epoch with the lowest validation loss."""
-
-    order = 60
-
-    def __init__(self, history: History) -> None:
-        super().__init__()
-        self.history = history
-        self.weights: dict[str, torch.Tensor] | None = None
-
-    def after_epoch(self) -> None:
-        rows = self.history.epochs
-        if best_epoch(rows) is rows[-1]:
-            self.weights = copy.deepcopy(self.model.state_dict())
-
-    def after_fit(self) -> None:
-        if self.weights is not None:
-            self.model.load_state_dict(self.weights)
-
-
 class StopEarly(Callback):
     """Ends training after ``patience`` epochs without a lower validation loss."""
 
-    order = 65
+    order = 95
 
     def __init__(self, history: History, patience: int) -> None:
         super().__init__()
         self.history, self.patience = history, patience
 
-    def after_epoch(self) -> None:
+    def before_epoch(self) -> None:
         rows = self.history.epochs
-        if len(rows) - best_epoch(rows).epoch >= self.patience:
+        if rows and len(rows) - best_epoch(rows).epoch >= self.patience:
             raise CancelFitException
 
 
@@ -229,7 +137,11 @@ class ProgressBar(Callback):
         self.bar = Progress(*columns, console=console, disable=not (shown and console.is_terminal))
 
     def before_fit(self) -> None:
-        self.task = self.bar.add_task("training", total=self.n_epoch * len(self.dls.train))
+        self.task = self.bar.add_task("training", total=None)
+
+    def before_train(self) -> None:
+        batches = len(self.dls.train)
+        self.bar.update(self.task, total=self.n_epoch * batches, completed=self.epoch * batches)
 
     def after_batch(self) -> None:
         if self.training:
@@ -256,8 +168,3 @@ class Autocast(Callback):
     def after_pred(self) -> None:
         self.context.__exit__(None, None, None)
         self.learn.pred = self.pred.float()
-
-
-def history_rows(history: list[Epoch]) -> list[dict[str, float]]:
-    """The history as plain dictionaries, for ``history.csv``."""
-    return [asdict(row) for row in history]

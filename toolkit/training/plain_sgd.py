@@ -8,29 +8,37 @@ from fastai.learner import Learner
 from torch.nn.functional import cross_entropy
 
 from toolkit.errors import ToolkitError
-from toolkit.training.fit import Epoch, History, ProgressBar
+from toolkit.training.fit import ProgressBar
+from toolkit.training.history import Epoch, History
+from toolkit.training.state import KeepState, SavedState
 
 
 class PlainSGD(Callback):
     """One pass over the training images, without any optimizer: Robbins and Monro's method (1951) on batches.
 
     fastai does the rest: it counts epochs, validates, calls other callbacks. Batches do not raise its events, which
-    would cost more than a small network's own arithmetic. The rate is the Learner's (``fit(epochs, lr)``), multiplied
-    by ``decay`` after every epoch.
+    would cost more than a small network's own arithmetic. ``learning_rate`` is multiplied by ``decay`` after every
+    epoch; ``keeper`` saves within epochs.
     ``complaint`` says why training ended early, if it did.
     """
 
     order = 100  # after the other callbacks have prepared the epoch
     complaint = ""
 
-    def __init__(self, history: History, decay: float = 1.0) -> None:
+    def __init__(
+        self, history: History, learning_rate: float, decay: float = 1.0, keeper: KeepState | None = None
+    ) -> None:
         super().__init__()
-        self.history, self.decay = history, decay
+        self.history, self.rate, self.decay, self.keeper = history, learning_rate, decay, keeper
+
+    def before_epoch(self) -> None:
+        self.opt.set_hyper("lr", math.prod([self.rate, *[self.decay] * self.epoch]))
 
     def before_train(self) -> None:
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         learning_rate = self.opt.hypers[-1]["lr"]
         model, tally = self.model, self.history.tally
+        batch_done = self.keeper.batch_done if self.keeper else None
         for images, labels in self.dls.train:
             logits = model(images)
             loss = cross_entropy(logits, labels)
@@ -42,16 +50,22 @@ class PlainSGD(Callback):
                 for parameter, gradient in zip(parameters, gradients, strict=True):
                     parameter.sub_(gradient, alpha=learning_rate)  # parameter -= learning_rate * gradient
             tally.add(logits, loss, labels)
+            if batch_done:
+                batch_done()
         raise CancelTrainException  # fastai's own loop would follow
-
-    def after_epoch(self) -> None:
-        self.opt.set_hyper("lr", self.decay * self.opt.hypers[-1]["lr"])
 
 
 def fit_plain_sgd(
-    learner: Learner, epochs: int, learning_rate: float, decay: float = 1.0, show_progress: bool = True
+    learner: Learner,
+    epochs: int,
+    learning_rate: float,
+    decay: float = 1.0,
+    show_progress: bool = True,
+    saved: SavedState | None = None,
 ) -> tuple[list[Epoch], str]:
     """Train; returns a row for each epoch with finite losses, and why training ended early, "" if it did not.
+
+    With ``saved`` it goes on where its state says.
 
     Raises ``ToolkitError`` when an argument makes no sense.
     """
@@ -62,11 +76,12 @@ def fit_plain_sgd(
     if not 0 < decay <= 1:
         raise ToolkitError(f"The learning rate cannot decay by {decay:g}. Choose a factor above 0, up to 1.")
     history = History()
-    sgd = PlainSGD(history, decay)
-    progress = ProgressBar(history)
-    progress.bar.disable |= not show_progress
+    keeper = KeepState(saved, epochs, history, None, show_progress) if saved else None
+    sgd = PlainSGD(history, learning_rate, decay, keeper)
+    progress = ProgressBar(history, show_progress)
     with learner.no_logging(), progress.bar:
-        learner.fit(epochs, lr=learning_rate, cbs=[history, sgd, progress])
+        callbacks = [history, sgd, progress, *([keeper] if keeper else [])]
+        learner.fit(epochs - (keeper.done if keeper else 0), lr=learning_rate, cbs=callbacks)
     rows = [row for row in history.epochs if math.isfinite(row.validation_loss)]
     if len(rows) < len(history.epochs) and not sgd.complaint:
         sgd.complaint = f"The validation loss was no longer finite after epoch {len(rows) + 1}."

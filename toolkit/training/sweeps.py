@@ -5,8 +5,10 @@ import json
 import multiprocessing
 import os
 import pickle
+import shutil
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,7 +24,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
-from toolkit.paths import ROOT, atomic_write, make_folder
+from toolkit.paths import atomic_write, make_folder
+from toolkit.runs import STATE, source_sha256
 
 RESULT = "result.json"
 MOST_PROCESSES = 4  # each holds Python, torch and its data: about 600 MB
@@ -80,6 +83,8 @@ def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator
                 "command, with --processes 1 if need be."
             ) from error
         except BaseException:
+            for process in multiprocessing.active_children():
+                process.terminate()  # a signal to this process alone does not reach them
             pool.shutdown(wait=True, cancel_futures=True)
             raise
 
@@ -101,9 +106,17 @@ def _one_thread_each() -> Iterator[None]:
 def _begin(work: bytes) -> None:
     """Prepare a new process; the data that ``work`` may hold are sent to it once, not with every job."""
     global _mine
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)  # timm and torchvision on import
     _mine = pickle.loads(work)  # which may import them
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _do_mine(job: Job, place: Path) -> None:
@@ -114,6 +127,7 @@ def _do(work: Work, job: Job, place: Path) -> None:
     result = work(job, make_folder(place))
     with atomic_write(place / RESULT) as temporary:
         temporary.write_text(json.dumps({"job": job, **result}, indent=1) + "\n")
+    shutil.rmtree(place / STATE, ignore_errors=True)
 
 
 def _is_done(place: Path, job: Job) -> bool:
@@ -132,8 +146,4 @@ def _name(work: Work, job: Job) -> str:
 
 @cache
 def _source(module: str) -> str:
-    """The sha256 of what decides how a training ends: three rooms of the toolkit and the module of the work."""
-    files = [path for room in ("data", "models", "training") for path in sorted((ROOT / "toolkit" / room).glob("*.py"))]
-    own = sys.modules[module].__file__
-    files += [Path(own)] if own else []
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+    return source_sha256(Path(sys.modules[module].__file__ or ""))

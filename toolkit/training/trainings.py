@@ -13,9 +13,12 @@ from torch import nn
 from toolkit.data.loaders import make_loaders
 from toolkit.data.parts import Parts
 from toolkit.models import build_model
-from toolkit.training.fit import Epoch, make_learner
+from toolkit.runs import STATE
+from toolkit.training.fit import make_learner
+from toolkit.training.history import Epoch
 from toolkit.training.plain_sgd import fit_plain_sgd
 from toolkit.training.seeds import seed_everything
+from toolkit.training.state import SavedState
 from toolkit.training.sweeps import Job, run_jobs
 
 
@@ -52,14 +55,20 @@ class Outcome:
 
 
 def train(
-    setting: Setting, seed: int, parts: Parts, device: torch.device, show_progress: bool = True
+    setting: Setting,
+    seed: int,
+    parts: Parts,
+    device: torch.device,
+    show_progress: bool = True,
+    saved: SavedState | None = None,
 ) -> tuple[nn.Module, Outcome]:
-    """Train a new network on ``parts.training``, validating on ``parts.validation``."""
+    """Train a new network on ``parts.training``, validating on ``parts.validation``; ``saved`` as in ``fit``."""
     seed_everything(seed)
     network = build_model(setting.architecture, **setting.arguments).to(device)
     loaders = make_loaders(parts.training, parts.validation, setting.batch_size, seed, device)
     learner = make_learner(network, loaders)
-    history, complaint = fit_plain_sgd(learner, setting.epochs, setting.learning_rate, setting.decay, show_progress)
+    rate, epochs, decay = setting.learning_rate, setting.epochs, setting.decay
+    history, complaint = fit_plain_sgd(learner, epochs, rate, decay, show_progress, saved)
     return network, Outcome(setting, seed, tuple(history), complaint)
 
 
@@ -83,8 +92,10 @@ def train_all(
     return [[_as_outcome(setting, next(results)) for _ in seeds] for setting in settings]
 
 
-def _train_job(parts: Parts, job: Job, _: Path) -> dict[str, Any]:
-    outcome = train(Setting(**job["setting"]), job["seed"], parts, torch.device(job["device"]), show_progress=False)[1]
+def _train_job(parts: Parts, job: Job, place: Path) -> dict[str, Any]:
+    setting, device = Setting(**job["setting"]), torch.device(job["device"])
+    saved = SavedState(place / STATE, job)
+    outcome = train(setting, job["seed"], parts, device, show_progress=False, saved=saved)[1]
     return {"history": [asdict(row) for row in outcome.history], "complaint": outcome.complaint}
 
 

@@ -1,0 +1,112 @@
+"""What a training was like epoch by epoch, and the weights after its best one."""
+
+import copy
+import time
+from dataclasses import asdict, dataclass
+
+import torch
+from fastai.callback.core import Callback
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of a history. Losses and accuracies are means over images; training's are taken on the way."""
+
+    epoch: int
+    learning_rate: float
+    training_loss: float
+    training_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    seconds: float
+
+
+def best_epoch(history: list[Epoch]) -> Epoch:
+    """The one with the lowest validation loss, the earliest of equals."""
+    return min(history, key=lambda row: row.validation_loss)
+
+
+def history_rows(history: list[Epoch]) -> list[dict[str, float]]:
+    """The history as plain dictionaries, for ``history.csv``."""
+    return [asdict(row) for row in history]
+
+
+class Tally:
+    """Sums over batches. No callback: fastai looks up a callback's attributes in the Learner as well, every time."""
+
+    def __init__(self) -> None:
+        self.loss_sum, self.correct, self.count = torch.tensor(0.0), torch.tensor(0), 0
+
+    def add(self, logits: torch.Tensor, loss: torch.Tensor, labels: torch.Tensor) -> None:
+        """Count one batch with its mean loss."""
+        self.loss_sum = self.loss_sum + loss.detach() * len(labels)
+        self.correct = self.correct + (logits.argmax(1) == labels).sum()
+        self.count += len(labels)
+
+    def means(self) -> tuple[float, float]:
+        """The loss and the accuracy of an image."""
+        return float(self.loss_sum) / self.count, int(self.correct) / self.count
+
+    def as_record(self) -> tuple[float, int, int]:
+        """The sums, to go on from with ``restore``."""
+        return float(self.loss_sum), int(self.correct), self.count
+
+    def restore(self, record: tuple[float, int, int]) -> None:
+        self.loss_sum, self.correct, self.count = torch.tensor(record[0]), torch.tensor(record[1]), record[2]
+
+
+class History(Callback):
+    """Collects one ``Epoch`` after the other."""
+
+    order = 55  # after fastai's Recorder
+
+    def before_fit(self) -> None:
+        self.epochs: list[Epoch] = []
+
+    def before_epoch(self) -> None:
+        self.started = time.perf_counter()
+
+    def before_train(self) -> None:
+        self.tally = Tally()
+
+    def before_validate(self) -> None:
+        self.training_means = self.tally.means()
+        self.tally = Tally()
+
+    def after_batch(self) -> None:
+        self.tally.add(self.pred, self.loss, self.yb[0])
+
+    def after_epoch(self) -> None:
+        training_loss, training_accuracy = self.training_means
+        validation_loss, validation_accuracy = self.tally.means()
+        self.epochs.append(
+            Epoch(
+                epoch=self.epoch + 1,
+                learning_rate=float(self.opt.hypers[-1]["lr"]),
+                training_loss=training_loss,
+                training_accuracy=training_accuracy,
+                validation_loss=validation_loss,
+                validation_accuracy=validation_accuracy,
+                seconds=round(time.perf_counter() - self.started, 3),
+            )
+        )
+
+
+class KeepBest(Callback):
+    """Gives the model back as it was after the epoch with the lowest validation loss."""
+
+    order = 60
+
+    def __init__(self, history: History) -> None:
+        super().__init__()
+        self.history = history
+        self.weights: dict[str, torch.Tensor] | None = None
+
+    def after_epoch(self) -> None:
+        rows = self.history.epochs
+        if best_epoch(rows) is rows[-1]:
+            self.weights = copy.deepcopy(self.model.state_dict())
+
+    def after_fit(self) -> None:
+        if self.weights is not None:
+            self.model.load_state_dict(self.weights)

@@ -1,0 +1,205 @@
+"""A training's state on disk: what was cut off goes on from there and ends in the same bytes."""
+
+import hashlib
+import json
+import random
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from fastai.callback.core import Callback
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
+from typing_extensions import TypedDict
+
+from toolkit.doors import read_file
+from toolkit.errors import ToolkitError
+from toolkit.paths import atomic_write
+from toolkit.training.history import Epoch, History, KeepBest
+
+WITHIN_EPOCH = 60.0  # seconds after which an epoch's middle is saved too
+AT_LEAST = 1.0  # second between two states
+SHARE = 0.02  # of the time may go into saving: the next state waits until the last one's cost is less
+GENERATIONS = 2  # a torn one falls back to the one before
+LARGEST = 8_000_000_000  # bytes: four copies of the largest model
+
+
+class _Facts(TypedDict):
+    """What is no tensor. ``epoch`` counts completed ones, ``batch`` those of the next; numbers as JSON holds them."""
+
+    of: Any
+    epoch: int
+    batch: int
+    pct_train: float
+    history: list[dict[str, int | float]]
+    tally: tuple[float, int, int] | None
+    hypers: list[dict[str, float]]
+    optimizer: list[dict[str, bool | int | float]]
+    python: tuple[int, list[int], float | None]
+    numpy: tuple[str, list[int], int, int, float]
+
+
+@dataclass
+class SavedState:
+    """Where a training keeps its state, and ``of`` what it is: the state of anything else is not taken.
+
+    Afterwards ``seconds`` were spent on saving, and ``resumed`` says where the training went on, "" if it did not.
+    """
+
+    folder: Path
+    of: Any
+    seconds: float = 0.0
+    resumed: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """What the run's record keeps."""
+        return {"seconds_saving_state": round(self.seconds, 3), **({"resumed": self.resumed} if self.resumed else {})}
+
+    def read(self) -> tuple[_Facts, dict[str, torch.Tensor]] | None:
+        """The latest state that is whole and of this training."""
+        from pydantic import TypeAdapter, ValidationError
+
+        for path in sorted(self.folder.glob("*.safetensors"), reverse=True):
+            try:
+                content = read_file(path, LARGEST)
+                if _name_end(content) not in path.name:
+                    raise ToolkitError("torn")
+                with safe_open(path, "pt") as opened:
+                    facts = TypeAdapter(_Facts).validate_json(opened.metadata()["facts"])
+                if facts["of"] == json.loads(json.dumps(self.of, default=str)):
+                    return facts, load(content)
+                reason = "is of other data or settings"
+            except (ToolkitError, SafetensorError, ValidationError, KeyError, TypeError):
+                reason = "is damaged"
+            print(f"Passed over: {path} {reason}.", file=sys.stderr)
+            path.unlink(missing_ok=True)
+        return None
+
+    def write(self, facts: _Facts, tensors: dict[str, torch.Tensor]) -> None:
+        """Publish a generation, then drop the one before the last."""
+        content = save(
+            {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {"facts": json.dumps(facts)}
+        )
+        name = f"{facts['epoch']:06}-{facts['batch']:09}-{_name_end(content)}"
+        with atomic_write(self.folder / name) as temporary:
+            temporary.write_bytes(content)
+        for old in sorted(self.folder.glob("*.safetensors"))[:-GENERATIONS]:
+            old.unlink(missing_ok=True)
+
+
+def _name_end(content: bytes) -> str:
+    return f"{hashlib.sha256(content).hexdigest()[:32]}.safetensors"
+
+
+class KeepState(Callback):
+    """Saves a training's state as it goes, and begins with the state that is there.
+
+    The Learner must be fitted for ``epochs - self.done`` epochs: fastai counts from 0, the epochs go on from ``done``.
+    Saved are weights, optimizer, random states, order of the images, place in the schedule, history and best weights.
+    """
+
+    order = 90  # after History and KeepBest, before PlainSGD goes through the batches
+
+    def __init__(self, saved: SavedState, epochs: int, history: History, best: KeepBest | None, shown: bool) -> None:
+        super().__init__()
+        self.saved, self.epochs, self.history, self.best = saved, epochs, history, best
+        self.state = saved.read()
+        self.done, self.batch = (self.state[0]["epoch"], self.state[0]["batch"]) if self.state else (0, 0)
+        if self.state:
+            within = f" and {self.batch} batches" if self.batch else ""
+            saved.resumed = f"after epoch {self.done}{within}"
+            if shown:
+                print(f"Goes on {saved.resumed} of {epochs}.", flush=True)
+
+    def before_fit(self) -> None:
+        self.first, self.last_saved, self.wait = self.done, time.perf_counter(), AT_LEAST
+        if self.state:
+            self._restore(*self.state)
+
+    def before_epoch(self) -> None:
+        self.learn.epoch += self.first
+        self.learn.n_epoch = self.epochs
+        self.order_before = self.dls.train.generator.get_state()
+
+    def before_train(self) -> None:
+        if self.batch and self.state:  # in the middle of this epoch
+            facts = self.state[0]
+            self.learn.pct_train = facts["pct_train"]
+            self.history.tally.restore(facts["tally"] or (0.0, 0, 0))
+            self.dls.train.sampler.first = self.batch
+        self.state = None
+
+    def after_batch(self) -> None:
+        if self.training:
+            self.batch_done()
+
+    def batch_done(self) -> None:
+        """Save within an epoch, where it is long."""
+        self.batch += 1
+        if time.perf_counter() - self.last_saved > max(WITHIN_EPOCH, self.wait):
+            self._save(self.order_before)
+
+    def after_epoch(self) -> None:
+        self.done, self.batch = self.epoch + 1, 0
+        if time.perf_counter() - self.last_saved > self.wait:
+            self._save(self.dls.train.generator.get_state())
+
+    def _save(self, order: torch.Tensor) -> None:
+        began = time.perf_counter()
+        numpy_state: Any = np.random.get_state()
+        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {"order": order, "torch": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            tensors |= {f"cuda.{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}
+        if self.best and self.best.weights:
+            tensors |= {f"best.{name}": tensor for name, tensor in self.best.weights.items()}
+        optimizer: list[dict[str, bool | int | float]] = []
+        for index, state in enumerate(self.opt.state_dict()["state"]):
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if torch.is_tensor(value)}
+            optimizer.append({name: value for name, value in state.items() if not torch.is_tensor(value)})
+        facts: _Facts = {
+            "of": self.saved.of,
+            "epoch": self.done,
+            "batch": self.batch,
+            "pct_train": self.learn.pct_train,
+            "history": [asdict(row) for row in self.history.epochs],
+            "tally": self.history.tally.as_record() if self.batch else None,
+            "hypers": [{name: float(value) for name, value in group.items()} for group in self.opt.hypers],
+            "optimizer": optimizer,
+            "python": random.getstate(),
+            "numpy": (numpy_state[0], numpy_state[1].tolist(), *numpy_state[2:]),
+        }
+        self.saved.write(json.loads(json.dumps(facts, default=str)), tensors)
+        self.last_saved = time.perf_counter()
+        self.saved.seconds += self.last_saved - began
+        self.wait = max(AT_LEAST, (self.last_saved - began) / SHARE)
+
+    def _restore(self, facts: _Facts, tensors: dict[str, torch.Tensor]) -> None:
+        def part(name: str) -> dict[str, torch.Tensor]:
+            return {key.removeprefix(name): tensor for key, tensor in tensors.items() if key.startswith(name)}
+
+        self.model.load_state_dict(part("model."))
+        if self.best and (weights := part("best.")):
+            self.best.weights = {
+                key: torch.empty_like(t).copy_(weights[key]) for key, t in self.model.state_dict().items()
+            }
+        for index, (parameter, *_) in enumerate(self.opt.all_params()):
+            state: dict[str, Any] = dict(facts["optimizer"][index])
+            for name, tensor in part(f"optimizer.{index}.").items():
+                # in the parameter's own memory format: other strides may round otherwise
+                state[name] = torch.empty_like(parameter.data).copy_(tensor)
+            self.opt.state[parameter] = state
+        for group, saved in zip(self.opt.hypers, facts["hypers"], strict=True):
+            group.update({name: type(group[name])(value) for name, value in saved.items()})
+        self.history.epochs[:] = [Epoch(**row) for row in facts["history"]]  # type: ignore[arg-type]
+        random.setstate((facts["python"][0], tuple(facts["python"][1]), facts["python"][2]))
+        name, keys, *rest = facts["numpy"]
+        np.random.set_state((name, np.array(keys, np.uint32), *rest))  # type: ignore[arg-type]
+        torch.set_rng_state(tensors["torch"])
+        if cuda := part("cuda."):
+            torch.cuda.set_rng_state_all([cuda[str(index)] for index in range(len(cuda))])
+        self.dls.train.generator.set_state(tensors["order"])
