@@ -1,8 +1,10 @@
 """The command line: words to calls. Nothing heavy is imported before a command needs it."""
 
 import json
+import signal
 import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,8 @@ from typer.core import TyperGroup
 from toolkit.errors import ToolkitError
 from toolkit.paths import RECIPES
 from toolkit.recipes import copy_recipe, list_recipes, read_recipe, recipe_names
+
+INTERRUPTED = 130  # typer's status after a KeyboardInterrupt
 
 
 class _Group(TyperGroup):
@@ -299,11 +303,36 @@ def _list(context: typer.Context) -> None:
 
 
 def main() -> None:
-    """Run the command line; a ``ToolkitError`` becomes one line and exit status 1."""
+    """Run the command line; what a user or the machine can cause becomes one line and exit status 1.
+
+    Ctrl-C, SIGTERM and a closed terminal end it alike: with one line, and a status of 128 and the signal's number.
+    """
     # timm and torchvision still use torch.jit; nothing a user of this toolkit can act on
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)
+    ended = [int(signal.SIGINT)]
+
+    def end(number: int, _: object) -> None:
+        ended.append(number)
+        raise KeyboardInterrupt
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
     try:
         app()
     except ToolkitError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        _complain(f"Error: {error}")
         sys.exit(1)
+    except OSError as error:  # a full disk, a folder one may not write to
+        _complain(f"Error: {ToolkitError(f'{error}. Free some space, or choose another place.')}")
+        sys.exit(1)
+    except SystemExit as error:
+        if error.code == INTERRUPTED:
+            _complain("Interrupted. The same command goes on where it stopped, if it is one that trains.")
+            sys.exit(128 + ended[-1])
+        raise
+
+
+def _complain(line: str) -> None:
+    with suppress(OSError):  # the terminal may be gone
+        print(line, file=sys.stderr, flush=True)
