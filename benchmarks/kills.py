@@ -84,7 +84,7 @@ def finish(words: str, runs: Path) -> float:
 
 def outcome(runs: Path) -> str:
     """A fingerprint of the weights and the histories of all finished runs and trainings, without seconds."""
-    content = hashlib.sha256()
+    found = set()  # a command killed after it had finished, and repeated, finishes twice
     for path in sorted(runs.rglob("*")):
         if path.name in ("model.safetensors", "analysis.json", "history.csv", "result.json"):
             told = path.read_bytes()
@@ -93,8 +93,8 @@ def outcome(runs: Path) -> str:
                 told = json.dumps([{**row, "seconds": ""} for row in rows]).encode()
             elif path.suffix == ".json":
                 told = json.dumps(_without_seconds(json.loads(told)), sort_keys=True).encode()
-            content.update(told)
-    return content.hexdigest()
+            found.add(hashlib.sha256(told).hexdigest())
+    return " ".join(sorted(found))
 
 
 def _without_seconds(found: object) -> object:

@@ -9,11 +9,14 @@ Expect  "Assignment 4_Report.pdf": at most two pages of text, then the figures; 
 
 from pathlib import Path
 
+from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.experiments.submission import collect_evidence, find_submission, report_pictures
 from toolkit.paths import ROOT, sha256_of
 from toolkit.reporting.report import write_report
 from toolkit.runs import latest_run, start_run
+
+MOST_WORDS = 100_000  # bytes: two pages hold a tenth
 
 
 def run(
@@ -29,8 +32,8 @@ def run(
     with start_run(__file__, locals()) as run:
         evaluation = evaluation or latest_run("evaluate_models")
         try:
-            own_words = words.read_text(encoding="utf-8") if words else ""
-        except (OSError, UnicodeDecodeError) as error:
+            own_words = read_file(words, MOST_WORDS).decode() if words else ""
+        except UnicodeDecodeError as error:
             raise ToolkitError(f"{words} cannot be read: {error}. Name a Markdown file in UTF-8.") from error
         submission = find_submission(evaluation, digits)
         pictures = report_pictures(submission, run.folder, photo, digits)

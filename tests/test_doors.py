@@ -1,9 +1,12 @@
+import contextlib
+import gzip
 import os
+import zipfile
 from dataclasses import dataclass
 
 import pytest
 
-from toolkit.doors import read_file, read_json
+from toolkit.doors import read_archive, read_file, read_json, read_unpacked
 from toolkit.errors import LONGEST, ToolkitError
 
 
@@ -65,3 +68,30 @@ def test_a_message_stays_one_short_line_whatever_is_put_into_it():
 def test_a_long_messages_remedy_is_still_there():
     message = str(ToolkitError(f"{'x' * 1000} is wrong. Choose another."))
     assert message.endswith("x is wrong. Choose another.")
+
+
+def test_what_unpacks_without_end_is_refused(tmp_path):
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(10_000)))
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a.csv", "b.csv"):
+            archive.writestr(name, bytes(5_000))
+    for read in (
+        lambda most: read_unpacked(tmp_path / "bomb.gz", most),
+        lambda most: read_archive(tmp_path / "bomb.zip", "", most),
+    ):
+        assert read(10_000)
+        with pytest.raises(ToolkitError, match="unpacks to more than"):
+            read(9_999)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_archives_are_refused_however_they_are_packed(tmp_path, method):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.csv", os.urandom(500))
+    whole = path.read_bytes()
+    assert len(read_archive(path, ".csv", 1000)["a.csv"]) == 500
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        with contextlib.suppress(ToolkitError):
+            read_archive(path, ".csv", 1000)

@@ -1,14 +1,19 @@
 """Where files from outside come in: within limits, and with the types one expects. Behind it nobody asks again."""
 
+import gzip
+import io
 import json
 import os
 import stat
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ToolkitError
 
 MOST_BYTES = 50_000_000  # of a record; the longest comparison's has 1 % of that
+MOST_ENTRIES = 10_000  # of an archive
 WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for who writes into a pipe
 
 
@@ -25,6 +30,40 @@ def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
     if len(content) > most:
         raise ToolkitError(f"{path} is larger than {most / 1e6:g} MB. Choose another file.")
     return content
+
+
+def read_unpacked(path: Path, most: int) -> bytes:
+    """The same, unpacked where the name ends in .gz; ``most`` counts what is unpacked."""
+    content = read_file(path, most)
+    if path.suffix != ".gz":
+        return content
+    try:
+        with gzip.open(io.BytesIO(content)) as stream:
+            content = stream.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ToolkitError(f"{path} cannot be read: {error}. Fetch it again.") from error
+    if len(content) > most:
+        raise ToolkitError(f"{path} unpacks to more than {most / 1e6:g} MB. Take a part of it.")
+    return content
+
+
+def read_archive(path: Path, suffix: str, most: int) -> dict[str, bytes]:
+    """The files of a .zip whose names end in ``suffix``, by name; ``most`` counts all of them unpacked."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(read_file(path, most))) as archive:
+            chosen = sorted((entry for entry in archive.infolist() if entry.filename.endswith(suffix)), key=_name)
+            # no entry unpacks to more than it says: zipfile stops there
+            if sum(entry.file_size for entry in chosen) > most or len(chosen) > MOST_ENTRIES:
+                raise ToolkitError(f"{path} unpacks to more than {most / 1e6:g} MB. Take a part of it.")
+            return {entry.filename: archive.read(entry) for entry in chosen}
+    except ToolkitError:
+        raise
+    except Exception as error:  # each way of packing has errors of its own: zlib's, bz2's, lzma's, struct's, ...
+        raise ToolkitError(f"{path} cannot be read: {error}. Pack it again.") from error
+
+
+def _name(entry: zipfile.ZipInfo) -> str:
+    return entry.filename
 
 
 def read_json(path: Path, kind: Any = dict[str, Any]) -> Any:

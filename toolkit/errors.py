@@ -3,6 +3,11 @@
 LONGEST = 300
 
 
+def printable(text: str) -> str:
+    """A text without what a terminal obeys, and without what XML and PDF cannot hold: a space in its place."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 class ToolkitError(Exception):
     """A mistake its user can mend.
 
@@ -12,6 +17,5 @@ class ToolkitError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        line = "".join(letter if letter.isprintable() else " " for letter in message[: 100 * LONGEST])
-        line = " ".join(line.split())
+        line = " ".join(printable(message[: 100 * LONGEST]).split())
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 3]} … {line[-LONGEST // 2 :]}")

@@ -85,6 +85,9 @@ def test_unlabelled_images_can_be_read_but_not_trained_on(path, digits):
         (2, 7, "-1", "line 2, column 7: '-1' is no pixel"),
         (9, 3, "ink", "line 9, column 3: 'ink' is no pixel"),
         (9, 3, "0,0", "line 9: 786 columns, line 1 has 785"),
+        (9, 3, "1" * 5000, "line 9, column 3: '11111"),
+        (9, 3, "0\r0", "line 9"),
+        (9, 3, '"' + "0" * 200_000, "line 9: field larger than"),
     ],
 )
 def test_the_first_wrong_value_is_named(path, line, column, value, complaint):

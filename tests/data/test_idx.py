@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import idx_bytes
-from toolkit.data import idx
-from toolkit.data.idx import parse_idx, read_bytes
+from toolkit.data.idx import parse_idx
 from toolkit.errors import ToolkitError
 
 
@@ -20,13 +19,3 @@ def test_an_array_comes_back(shape):
 def test_other_files_are_refused(content):
     with pytest.raises(ToolkitError, match="here is no IDX file"):
         parse_idx(content, "here")
-
-
-def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
-    import gzip
-
-    path = tmp_path / "bomb.gz"
-    path.write_bytes(gzip.compress(bytes(10_000)))
-    monkeypatch.setattr(idx, "LARGEST", 5_000)
-    with pytest.raises(ToolkitError, match="unpacks to more than"):
-        read_bytes(path)

@@ -1,3 +1,4 @@
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores
 from toolkit.models.bundle import ModelCard
-from toolkit.reporting.excel import Result, fill_template, write_results
+from toolkit.reporting.excel import MOST_UNPACKED, Result, fill_template, write_results
 
 CARD = ModelCard("mnist_cnn", "cnn", {}, [], {}, "pretrain_mnist", {"lr": 0.1, "x": None}, {}, "2026-01-02 03:04:05")
 
@@ -126,3 +127,27 @@ def test_a_file_that_is_no_workbook_is_refused(tmp_path):
     (tmp_path / "theirs.xlsx").write_text("name,grade")
     with pytest.raises(ToolkitError, match=r"no \.xlsx workbook"):
         fill_template(tmp_path / "theirs.xlsx", tmp_path / "filled.xlsx", RESULTS)
+
+
+@pytest.mark.parametrize("letter", ["\0", "\x1b", "\ud800", "\ufffe", "\uffff"])
+def test_a_name_that_xml_cannot_hold_is_written_without_it(tmp_path, letter):
+    result = replace(RESULTS[0], place=f"a{letter}b")
+    write_results(tmp_path / "ours.xlsx", [result])
+    assert load_workbook(tmp_path / "ours.xlsx")["Runs"]["F2"].value == "a b"
+
+
+def test_a_sheet_with_a_lone_far_cell_is_refused(tmp_path):
+    path = template(tmp_path / "theirs.xlsx", LAYOUTS["list"][0])
+    workbook = load_workbook(path)
+    workbook.active["B200000"] = "far"
+    workbook.save(path)
+    with pytest.raises(ToolkitError, match="Sheet reaches to B200000"):
+        fill_template(path, tmp_path / "filled.xlsx", RESULTS)
+
+
+def test_a_workbook_that_unpacks_without_end_is_refused(tmp_path):
+    path = template(tmp_path / "theirs.xlsx", LAYOUTS["list"][0])
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet9.xml", bytes(MOST_UNPACKED))
+    with pytest.raises(ToolkitError, match="unpacks to more than"):
+        fill_template(path, tmp_path / "filled.xlsx", RESULTS)

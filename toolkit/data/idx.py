@@ -3,30 +3,13 @@
 http://yann.lecun.com/exdb/mnist describes it: two zeros, type 8, rank, then big-endian sizes.
 """
 
-import gzip
 import math
-import zlib
-from pathlib import Path
 
 import numpy as np
 
 from toolkit.errors import ToolkitError
 
 LARGEST = 2_000_000_000  # bytes unpacked: two million images
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's content, unpacked if it ends in .gz; a ``ToolkitError`` where it cannot be read."""
-    try:
-        if path.suffix != ".gz":
-            return path.read_bytes()
-        with gzip.open(path) as stream:
-            content = stream.read(LARGEST + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ToolkitError(f"{path} cannot be read: {error}. Delete it and fetch it again.") from error
-    if len(content) > LARGEST:
-        raise ToolkitError(f"{path} unpacks to more than {LARGEST / 1e9:g} GB. Take a part of it.")
-    return content
 
 
 def parse_idx(content: bytes, origin: str) -> np.ndarray:

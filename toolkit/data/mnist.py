@@ -23,8 +23,9 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from toolkit.classes import DIGITS
-from toolkit.data.idx import parse_idx, read_bytes
+from toolkit.data.idx import LARGEST, parse_idx
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.doors import read_unpacked
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write, cache_folder
 
@@ -108,7 +109,7 @@ def _verified(name: str, content: bytes, origin: str) -> bytes:
 
 
 def _read_verified(path: Path, name: str) -> bytes:
-    return _verified(name, read_bytes(path), str(path))
+    return _verified(name, read_unpacked(path, LARGEST), str(path))
 
 
 def _find(folder: Path, name: str) -> Path | None:

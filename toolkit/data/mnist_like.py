@@ -12,9 +12,10 @@ import numpy as np
 
 from toolkit.classes import MOST, check_name, natural_order
 from toolkit.data.csv_digits import read_labelled_csv
-from toolkit.data.idx import parse_idx, read_bytes
+from toolkit.data.idx import LARGEST, parse_idx
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.mnist import TrainingAndTest
+from toolkit.doors import MOST_BYTES, read_unpacked
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import SIDE
 
@@ -63,7 +64,7 @@ def _names(folder: Path, names: str | None) -> dict[int, str]:
     mappings = sorted(folder.rglob("*mapping.txt"))
     if not mappings:
         return dict(enumerate(NUMBERS))
-    text = read_bytes(_only(folder, "mapping", mappings)).decode("utf-8", errors="replace")
+    text = read_unpacked(_only(folder, "mapping", mappings), MOST_BYTES).decode("utf-8", errors="replace")
     # a label and the code points of what it means, in EMNIST's letters the capital first
     lines = re.findall(r"^(\d{1,3})[ \t]+(\d{1,6})\b", text, re.MULTILINE)
     return {int(number): check_name(chr(min(int(point), 0x10FFFF))) for number, point in lines}
@@ -79,7 +80,7 @@ def _read_part(folder: Path, part: str, most: int) -> tuple[np.ndarray, np.ndarr
         _only(folder, f"{part} images", pixels),
         _only(folder, f"{part} labels", _files(folder, rf"({PARTS[part]}).*labels.*idx1.ubyte(\.gz)?")),
     ]
-    images, labels = (parse_idx(read_bytes(path), str(path)) for path in paths)
+    images, labels = (parse_idx(read_unpacked(path, LARGEST), str(path)) for path in paths)
     if images.shape[1:] != (SIDE, SIDE) or labels.shape != images.shape[:1] or not len(images):
         raise ToolkitError(
             f"{paths[0]} and {paths[1].name} hold {list(images.shape)} pixels and {list(labels.shape)} labels, "

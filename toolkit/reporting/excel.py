@@ -1,27 +1,26 @@
 """The four accuracies as a spreadsheet, our own or an instructor's."""
 
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import Cell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
 from openpyxl.worksheet.worksheet import Worksheet
 
-from toolkit.errors import ToolkitError
+from toolkit.doors import read_archive
+from toolkit.errors import ToolkitError, printable
 from toolkit.evaluation.scores import Scores
 from toolkit.models.bundle import ModelCard
 from toolkit.paths import atomic_write
 
 PERCENT = "0.00%"
-DAMAGED_WORKBOOK = (BadZipFile, InvalidFileException, KeyError, ValueError, SyntaxError, zlib.error)
+MOST_UNPACKED = 10_000_000  # bytes; openpyxl takes fifty times as much memory
+MOST_CELLS = 10_000  # a table to fill in has a few dozen
 FORMULA_STARTS = ("=", "+", "-", "@")  # a text that begins so would be run as a formula
 
 
@@ -149,9 +148,16 @@ def match_template(template: Path) -> tuple[Workbook, dict[str, Cell]]:
     Raises ``ToolkitError`` when it is no workbook, or an entry finds no cell or several.
     """
     try:
+        read_archive(template, "", MOST_UNPACKED)
         workbook = load_workbook(template)
-    except (OSError, EOFError, *DAMAGED_WORKBOOK) as error:
+    except Exception as error:  # openpyxl checks little: what is damaged raises whatever it stumbles over
         raise ToolkitError(f"{template} is no .xlsx workbook: {error}. Save it as .xlsx.") from error
+    for sheet in workbook.worksheets:
+        if sheet.max_row * sheet.max_column > MOST_CELLS:
+            raise ToolkitError(
+                f"{template}: the sheet {sheet.title} reaches to {get_column_letter(sheet.max_column)}{sheet.max_row}. "
+                "Delete what lies far from the table, or leave out --template."
+            )
     places: dict[str, Cell] = {}
     for key, meaning in ENTRIES.items():
         cells = _matching_cells(workbook, key)
@@ -214,7 +220,7 @@ def _table(sheet: Worksheet, header: Sequence[str], rows: Sequence[Sequence[Any]
         cell.fill = PatternFill("solid", start_color="DDEBF7")
     for number, row in enumerate(rows, start=2):
         for column, value in enumerate(row, start=1):
-            cell = sheet.cell(number, column, value)
+            cell = sheet.cell(number, column, printable(value) if isinstance(value, str) else value)
             if isinstance(value, str) and value.startswith(FORMULA_STARTS):
                 cell.data_type = "s"
             cell.alignment = Alignment(wrap_text=True, vertical="top")

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +14,7 @@ import typst
 from markdown_it import MarkdownIt
 
 from toolkit.classes import DIGITS, things
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, printable
 from toolkit.evaluation.statistics import nats
 from toolkit.paths import atomic_write
 from toolkit.training.adapting import FACTOR_NAMES
@@ -108,8 +109,11 @@ def write_report(
             "sections": sections,
             "figures": figures,
         }
-        inputs = {"data": json.dumps(content)}
-        (end,) = json.loads(typst.query(layout, "<text-end>", sys_inputs=inputs))
+        inputs = {"data": json.dumps(_clean(content))}
+        try:
+            (end,) = json.loads(typst.query(layout, "<text-end>", sys_inputs=inputs))
+        except RuntimeError as error:
+            raise ToolkitError(f"The report cannot be typeset: {error}. Make the runs it shows again.") from error
         pages = int(end["value"])
         if pages > MOST_PAGES:
             raise ToolkitError(f"The report's text takes {pages} pages, {MOST_PAGES} are allowed. Shorten --words.")
@@ -117,6 +121,21 @@ def write_report(
     with atomic_write(path) as temporary:
         temporary.write_bytes(pdf)
     return pages
+
+
+def _clean(content: Any) -> Any:
+    """The same with texts that can be typeset: no letters that no font has, no towers of accents."""
+    if isinstance(content, str):
+        kept = [letter for letter, before in zip(content, f"  {content}", strict=False) if not _towers(letter, before)]
+        return printable("".join(kept))
+    if isinstance(content, dict):
+        return {name: _clean(value) for name, value in content.items()}
+    return [_clean(value) for value in content] if isinstance(content, list) else content
+
+
+def _towers(letter: str, before: str) -> bool:
+    """Whether this is a third accent in a row: writing has two at most, and thousands end the typesetter."""
+    return bool(unicodedata.combining(letter) and unicodedata.combining(before))
 
 
 def percent(share: float, digits: int = 1) -> str:
