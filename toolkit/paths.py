@@ -53,15 +53,16 @@ def sha256_of(path: Path) -> str:
 HOST = "".join(letter for letter in platform.node() if letter.isalnum())[:20]
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files below ``folder`` that processes of this machine left which are gone."""
-    for path in folder.rglob(f".{HOST}-*-*"):
+def sweep(folder: Path, below: str = "**/") -> None:
+    """Remove the temporary files in ``folder``, and ``below``, that processes of this machine left which are gone."""
+    for path in folder.glob(f"{below}.{HOST}-*-*"):
         process = path.name.split("-")[1]
-        if process.isdigit() and not _is_alive(int(process)):
+        if process.isdigit() and not is_alive(int(process)):
             path.unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
+def is_alive(process: int) -> bool:
+    """Whether a process of this machine has this number."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -7,8 +7,6 @@ Images are 28x28 and have one channel, ink bright on black. What is handed in mu
 """
 
 import hashlib
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from toolkit.classes import DIGITS, MOST, check_name, natural_order
+from toolkit.data.exchange import exchange, finish_exchange, new_place
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import SIDE
@@ -114,6 +113,7 @@ def save_sets(folder: Path, images: dict[str, LabelledImages]) -> list[Path]:
 
 def existing_sets(folder: Path) -> list[Path]:
     """Which of the three sets are there already."""
+    finish_exchange(folder, SETS)
     return [folder / name for name in SETS if (folder / name).exists()]
 
 
@@ -123,8 +123,7 @@ def replace_sets(folder: Path, images: dict[str, LabelledImages], aside: Path) -
     The new sets are complete, and readable, before an old one is touched.
     """
     make_folder(folder)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new sets ") as place:
-        fresh = Path(place)
+    with new_place(folder) as fresh:
         written = [path.relative_to(fresh) for path in save_sets(fresh, images)]
         again, problems = _read_sets(fresh)
         if problems:
@@ -134,10 +133,7 @@ def replace_sets(folder: Path, images: dict[str, LabelledImages], aside: Path) -
             raise ToolkitError(
                 f"The disk of {folder} does not tell all classes' names apart, perhaps 'a' from 'A'. Rename some."
             )
-        for old in existing_sets(folder):
-            shutil.move(old, make_folder(aside) / old.name)
-        for name in images:
-            (fresh / name).rename(folder / name)
+        exchange(folder, fresh, SETS, aside)
     return [folder / path for path in written]
 
 
@@ -151,6 +147,7 @@ def _checked_sets(folder: Path) -> dict[str, LabelledImages]:
 
 
 def _read_sets(folder: Path, form: Form | None = None) -> tuple[dict[str, LabelledImages], list[str]]:
+    finish_exchange(folder, SETS)
     problems = [
         f"{folder / name} is missing. Expected the folders {', '.join(map(repr, SETS))} with one subfolder per class."
         for name in SETS

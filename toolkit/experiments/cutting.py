@@ -54,6 +54,7 @@ def cut_sheets(
         )
     skips = parse_skips(skip, photos)
     options = {
+        "out": str(folder),
         "photos": [str(photo) for photo in photos],
         "rows": [layout and (layout.rows or layout.one) for layout in layouts],
         "skip": list(skip),
