@@ -5,8 +5,11 @@ import io
 import json
 import os
 import stat
+import sys
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +67,21 @@ def read_archive(path: Path, suffix: str, most: int) -> dict[str, bytes]:
 
 def _name(entry: zipfile.ZipInfo) -> str:
     return entry.filename
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """What C libraries print by themselves about damaged files goes nowhere: the error that follows says it."""
+    sys.stderr.flush()
+    before = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
 
 
 def read_json(path: Path, kind: Any = dict[str, Any]) -> Any:

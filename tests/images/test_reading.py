@@ -180,3 +180,14 @@ def test_colour_is_read_upright(tmp_path):
     assert read.shape == (30, 20, 3)
     assert read[2, 10].tolist() == [255, 0, 0]
     assert read[25, 10].tolist() == [0, 0, 0]
+
+
+def test_a_library_that_prints_about_a_damaged_file_is_silent(tmp_path, capfd):
+    path = saved(tmp_path / "a.tif", GRADIENT.repeat(20, 0).repeat(20, 1), compression="tiff_deflate")
+    whole = path.read_bytes()
+    for place in range(8, len(whole), 5):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        with contextlib.suppress(ToolkitError):
+            read_grey(path)
+    print("told", file=sys.stderr)
+    assert capfd.readouterr().err == "told\n"

@@ -257,3 +257,7 @@ def test_boxes_lie_in_order_without_touching():
     assert (boxes[:, 1:, 0] > boxes[:, :-1, 2]).all()
     assert (boxes[1:, :, 1] > boxes[:-1, :, 3]).all()
     assert boxes.min() == template.OVERSTEP * PIXELS_PER_MM
+
+
+def test_a_line_of_pixels_shows_no_page():
+    assert find_page(np.full((30_000, 1, 3), 200, np.uint8)) is None

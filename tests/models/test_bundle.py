@@ -78,6 +78,7 @@ def test_an_unreadable_card_is_refused(small_model, content):
         {"arguments": {"hidden": None}},
         {"arguments": {"hidden": "1e9"}},
         {"arguments": {"hidden": [[8]]}},
+        {"arguments": {"hidden": [-1]}},
         {"arguments": {"hidden": [-8]}},
         {"arguments": {"dropout": None}},
         {"arguments": {"dropout": "x"}},

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from toolkit.doors import read_file
+from toolkit.doors import read_file, silenced
 from toolkit.errors import ToolkitError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
@@ -71,7 +71,7 @@ def open_image(path: Path) -> Image.Image:
     except ValueError as error:  # NUL in its name
         raise ToolkitError(f"{path} cannot be read: {error}. {remedy}") from error
     content = read_file(path, LARGEST_FILE)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), silenced():
         warnings.simplefilter("ignore")  # Pillow's, about sizes judged below
         try:
             image = Image.open(io.BytesIO(content), formats=_formats())

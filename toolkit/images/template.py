@@ -380,6 +380,8 @@ def _red(photo: np.ndarray) -> np.ndarray:
 def _find_markers(grey: np.ndarray) -> dict[int, np.ndarray]:
     """Markers by id: their corners in pixels of this image, shape (4, 2)."""
     shrink = min(1.0, SEARCH_SIDE / max(grey.shape))
+    if shrink * min(grey.shape) < 1:
+        return {}  # a line of pixels
     small = cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
     parameters = cv2.aruco.DetectorParameters()
     # to a tenth of a pixel, which is 0.05 mm: looking at the whole photo again would add nothing

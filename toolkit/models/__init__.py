@@ -27,7 +27,7 @@ def build_model(architecture: str, classes: int = 10, **arguments: Any) -> nn.Mo
         raise ToolkitError(f"Dropout {dropout} is no probability. Choose one from 0 to below 1.")
     try:
         network = make(classes=classes, **arguments)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RuntimeError) as error:
         raise ToolkitError(
             f"The architecture '{architecture}' cannot be built from {arguments}: {error}. Correct the arguments."
         ) from error
