@@ -15,7 +15,8 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, predict_logits, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.options import numbers
-from toolkit.runs import STATE, start_run
+from toolkit.paths import STATE
+from toolkit.runs import start_run
 from toolkit.training.devices import choose_device
 from toolkit.training.state import SavedState
 from toolkit.training.trainings import Setting, train

@@ -1,6 +1,8 @@
+import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -8,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests.data.test_csv_digits import csv_text
+from toolkit import cli
 from toolkit.evaluation.scores import predict_logits
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT
@@ -169,3 +172,30 @@ def test_completion_offers_recipes_and_options():
 
     assert "finetune_two_layers" in completions("toolkit recipe fine", 2)
     assert "--epochs" in completions("toolkit recipe finetune_two_layers --ep", 3)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_ends_a_command_in_one_line(name):
+    number = getattr(signal, name)
+    program = (
+        "import os, sys; from toolkit import cli; sys.argv = ['toolkit', 'doctor']; import toolkit.experiments.doctor as d; "
+        f"d.examine = lambda _: os.kill(os.getpid(), {int(number)}) or iter(()); cli.main()"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 128 + number
+    assert done.stderr.splitlines() == [
+        "Interrupted. The same command goes on where it stopped, if it is one that trains."
+    ]
+
+
+def test_a_full_disk_is_one_line(monkeypatch, capsys):
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device", "a.png")
+
+    monkeypatch.setattr(cli, "app", full)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    with pytest.raises(SystemExit):
+        cli.main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "No space left on device" in line
+    assert "Free some space" in line

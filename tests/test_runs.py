@@ -6,8 +6,8 @@ import os
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.paths import HOST, make_folder
-from toolkit.runs import STATE, latest_run, read_record, start_run
+from toolkit.paths import HOST, STATE, make_folder
+from toolkit.runs import latest_run, read_record, start_run
 
 
 def record(run):

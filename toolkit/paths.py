@@ -13,6 +13,7 @@ from toolkit.errors import ToolkitError
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = ROOT / "recipes"
 CHECKPOINTS = ROOT / "checkpoints"
+STATE = "state"  # in a run's folder: that of its unfinished training
 
 
 def cache_folder() -> Path:
@@ -40,6 +41,13 @@ def make_folder(folder: Path) -> Path:
             f"Cannot create the folder {folder}: {error.strerror}. Choose another place or change its permissions."
         ) from error
     return folder
+
+
+def source_sha256(*files: Path) -> str:
+    """The sha256 of what decides how a training ends: three rooms of the toolkit, and ``files``."""
+    rooms = [path for room in ("data", "models", "training") for path in sorted((ROOT / "toolkit" / room).glob("*.py"))]
+    existing = [path for path in (*rooms, *files) if path.is_file()]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in existing)).hexdigest()
 
 
 def sha256_of(path: Path) -> str:

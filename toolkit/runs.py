@@ -20,9 +20,8 @@ from typing_extensions import TypedDict
 
 from toolkit import doors
 from toolkit.errors import ToolkitError
-from toolkit.paths import ROOT, atomic_write, make_folder, runs_folder, sweep
+from toolkit.paths import STATE, atomic_write, make_folder, runs_folder, source_sha256, sweep
 
-STATE = "state"  # folder of an unfinished training, see toolkit/training/state.py
 PACKAGES = ("torch", "fastai", "timm", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
 
 
@@ -176,13 +175,6 @@ def _tidy() -> None:
                         "run.json", {**record, "status": "interrupted", "reason": "its process is gone"}
                     )
     sweep(runs_folder())
-
-
-def source_sha256(*files: Path) -> str:
-    """The sha256 of what decides how a training ends: three rooms of the toolkit, and ``files``."""
-    rooms = [path for room in ("data", "models", "training") for path in sorted((ROOT / "toolkit" / room).glob("*.py"))]
-    existing = [path for path in (*rooms, *files) if path.is_file()]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in existing)).hexdigest()
 
 
 def find_run(recipe: str, **wanted: Any) -> Path | None:

@@ -14,11 +14,11 @@ from toolkit.evaluation.factors import Analysis, Factor, Level
 from toolkit.evaluation.scores import Scores, predict_logits, score_logits
 from toolkit.evaluation.sealed_test import log_mnist_opening
 from toolkit.experiments.results import write_results
-from toolkit.paths import atomic_write, runs_folder
+from toolkit.paths import STATE, atomic_write, runs_folder
 from toolkit.reporting.factor_plots import plot_factor, plot_overview
 from toolkit.reporting.insights import analysis_page, describe
 from toolkit.reporting.plots import plot_confused, save_figure
-from toolkit.runs import STATE, Run
+from toolkit.runs import Run
 from toolkit.training.devices import choose_device
 from toolkit.training.state import SavedState
 from toolkit.training.sweeps import choose_processes

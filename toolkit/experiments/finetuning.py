@@ -7,8 +7,9 @@ from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.experiments.results import write_results
+from toolkit.paths import STATE
 from toolkit.reporting.plots import plot_learning_rates, save_figure
-from toolkit.runs import STATE, start_run
+from toolkit.runs import start_run
 from toolkit.training.adapting import (
     ADAPTATIONS,
     PROBE,

@@ -10,7 +10,8 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.models import all_arguments, build_model
-from toolkit.runs import STATE, Run
+from toolkit.paths import STATE
+from toolkit.runs import Run
 from toolkit.training.devices import bfloat16_pays, choose_device
 from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
 from toolkit.training.seeds import seed_everything

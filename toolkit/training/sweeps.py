@@ -24,8 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
-from toolkit.paths import atomic_write, make_folder
-from toolkit.runs import STATE, source_sha256
+from toolkit.paths import STATE, atomic_write, make_folder, source_sha256
 
 RESULT = "result.json"
 MOST_PROCESSES = 4  # each holds Python, torch and its data: about 600 MB

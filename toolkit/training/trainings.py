@@ -13,7 +13,7 @@ from torch import nn
 from toolkit.data.loaders import make_loaders
 from toolkit.data.parts import Parts
 from toolkit.models import build_model
-from toolkit.runs import STATE
+from toolkit.paths import STATE
 from toolkit.training.fit import make_learner
 from toolkit.training.history import Epoch
 from toolkit.training.plain_sgd import fit_plain_sgd
