@@ -178,7 +178,8 @@ def test_completion_offers_recipes_and_options():
 def test_a_signal_ends_a_command_in_one_line(name):
     number = getattr(signal, name)
     program = (
-        "import os, sys; from toolkit import cli; sys.argv = ['toolkit', 'doctor']; import toolkit.experiments.doctor as d; "
+        "import os, sys; from toolkit import cli; import toolkit.experiments.doctor as d; "
+        "sys.argv = ['toolkit', 'doctor']; "
         f"d.examine = lambda _: os.kill(os.getpid(), {int(number)}) or iter(()); cli.main()"
     )
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, cwd=ROOT)
