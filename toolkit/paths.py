@@ -71,13 +71,9 @@ def sweep(folder: Path, below: str = "**/") -> None:
 
 def is_alive(process: int) -> bool:
     """Whether a process of this machine has this number."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    import psutil
+
+    return psutil.pid_exists(process)
 
 
 def sync(path: Path) -> None:

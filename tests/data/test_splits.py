@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from toolkit.classes import DIGITS
-from toolkit.data.splits import Division, assign_sets, draw_per_class, hold_out, parse_division
+from toolkit.data.splits import Division, assign_sets, hold_out, parse_division
 from toolkit.errors import ToolkitError
 
 
@@ -39,24 +39,6 @@ def test_too_few_of_a_digit_are_named():
     labels = np.delete(np.repeat(np.arange(10), 12), [0, 37, 38])
     with pytest.raises(ToolkitError, match="0: 11, 3: 10"):
         assign_sets(labels, DIGITS, seed=0)
-
-
-def test_so_many_of_each_digit_are_drawn_and_the_rest_is_left(examples):
-    digits = examples["Training Set"]
-    drawn, rest = draw_per_class(digits, 3, seed=1)
-    assert drawn.class_counts().tolist() == [3] * 10
-    assert rest.class_counts().tolist() == [5] * 10
-    images = {image.tobytes() for part in (drawn, rest) for image in part.images}
-    assert len(images) == 80
-    assert (
-        draw_per_class(digits, 3, seed=1)[0].sha256() == drawn.sha256() != draw_per_class(digits, 3, seed=2)[0].sha256()
-    )
-
-
-@pytest.mark.parametrize("count", [0, 8])
-def test_a_draw_that_leaves_nothing_is_refused(examples, count):
-    with pytest.raises(ToolkitError, match="the rarest has 8"):
-        draw_per_class(examples["Training Set"], count, seed=0)
 
 
 @pytest.mark.parametrize(

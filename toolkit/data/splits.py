@@ -24,21 +24,6 @@ def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImag
     return digits.take(np.sort(rest)), digits.take(np.sort(held_out))
 
 
-def draw_per_class(digits: LabelledImages, count: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Draw ``count`` images of every class; returns (the drawn ones, the rest), each in the order given.
-
-    Raises ``ToolkitError`` when that leaves no image of some class.
-    """
-    least = int(digits.class_counts().min())
-    if not 1 <= count < least:
-        raise ToolkitError(f"Cannot draw {count} of each class and leave some: the rarest has {least}. Draw fewer.")
-    draw = np.random.default_rng(seed)
-    members = [np.flatnonzero(digits.labels == label) for label in range(len(digits.classes))]
-    drawn = np.concatenate([draw.permutation(places)[:count] for places in members])
-    rest = np.setdiff1d(np.arange(len(digits)), drawn)
-    return digits.take(np.sort(drawn)), digits.take(rest)
-
-
 @dataclass(frozen=True)
 class Division:
     """How many images of a class go into Training, Validation and Test Set: counts, or shares of those there are."""
