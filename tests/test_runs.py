@@ -83,6 +83,16 @@ def test_a_training_cut_off_is_gone_on_with_in_its_folder():
     assert not (run.folder / STATE).exists()
 
 
+def test_an_older_unfinished_run_is_left_alone_once_the_command_has_finished():
+    with contextlib.suppress(RuntimeError), start_run("r.py", {}) as cut_off:
+        make_folder(cut_off.folder / STATE)
+        raise RuntimeError
+    with start_run("r.py", {"fresh": True}):
+        pass
+    with start_run("r.py", {}) as run:
+        assert run.folder != cut_off.folder
+
+
 def test_the_latest_finished_run_with_these_options_is_found():
     folders = []
     for model in ("a", "b", "a"):

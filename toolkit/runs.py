@@ -72,7 +72,7 @@ def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
     """
     recipe = Path(recipe_file).stem
     asked = {name: value for name, value in options.items() if name != "fresh"}
-    said = json.dumps([recipe, asked, version("torch"), source_sha256(Path(recipe_file))], default=str)
+    said = json.dumps([recipe, asked, _version("torch"), source_sha256(Path(recipe_file))], default=str)
     command = hashlib.sha256(said.encode()).hexdigest()[:20]
     _tidy()
     with _locked(make_folder(runs_folder() / recipe) / f"{command}.lock") as free:
@@ -157,23 +157,19 @@ def _running(recipe: str, command: str) -> str:
 def _unfinished(recipe: str, command: str) -> Path | None:
     """The folder of the same command's latest run, if it was cut off in a training."""
     for folder, record in _records(recipe):
-        if record.get("command") == command and record["status"] != "finished" and (folder / STATE).is_dir():
-            return folder
+        if record.get("command") == command:
+            return folder if record["status"] != "finished" and (folder / STATE).is_dir() else None
     return None
 
 
 def _tidy() -> None:
     """Runs whose process is gone become interrupted ones; temporary files of such processes go."""
-    for folder in runs_folder().glob("*/*/run.json"):
-        with suppress(OSError, ToolkitError):
-            if '"running"' not in folder.read_text(errors="replace"):
-                continue
-            record = read_record(folder.parent)
-            with _locked(folder.parent.parent / f"{record.get('command')}.lock") as free:
-                if free and record["status"] == "running":
-                    Run(record["recipe"], folder.parent, "", {}).write_json(
-                        "run.json", {**record, "status": "interrupted", "reason": "its process is gone"}
-                    )
+    for folder, record in _records():
+        if record["status"] == "running":
+            with _locked(folder.parent / f"{record.get('command')}.lock") as free:
+                if free:
+                    ended = {**record, "status": "interrupted", "reason": "its process is gone"}
+                    Run(record["recipe"], folder, "", {}).write_json("run.json", ended)
     sweep(runs_folder())
 
 
