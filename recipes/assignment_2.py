@@ -27,6 +27,7 @@ def run(
     csv: Path | None = None,  # CSV file of labelled digits instead of MNIST's own
     processes: int | None = None,  # trainings side by side; without it one per core, four at most
     out: Path | None = None,  # zip to write; without it Id1_id2.zip in the repository
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Path:
     """The zip."""
     with start_run(__file__, locals()):
@@ -36,8 +37,8 @@ def run(
         def analysed(recipe: ModuleType) -> Path:
             name = recipe.__name__.removeprefix("recipes.")
             usual = {key: option.default for key, option in signature(recipe.run).parameters.items() if key not in FREE}
-            if not find_run(name, **usual, data_sha256=digest):
-                recipe.run(mnist=mnist, csv=csv, processes=processes)
+            if fresh or not find_run(name, **usual, data_sha256=digest):
+                recipe.run(mnist=mnist, csv=csv, processes=processes, fresh=fresh)
             return latest_run(name, **usual, data_sha256=digest)
 
         print("1. The feed-forward network")

@@ -38,6 +38,7 @@ def run(
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
     digits: Path | None = None,  # folder with the three sets; without it the repository's
     out: Path | None = None,  # folder for workbook, report and zip; without it the repository
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Path:
     """The zip."""
     with start_run(__file__, locals()):
@@ -47,14 +48,14 @@ def run(
         workbook, pdf = place / "Assignment 4 Results.xlsx", place / "Assignment 4_Report.pdf"
 
         print("1. Tuning")
-        if not (tuning := find_run("tune_finetuning", repeats=repeats, **same)):
-            tune_finetuning.run(model=model, repeats=repeats, processes=processes, digits=digits)
+        if fresh or not (tuning := find_run("tune_finetuning", repeats=repeats, **same)):
+            tune_finetuning.run(model=model, repeats=repeats, processes=processes, digits=digits, fresh=fresh)
             tuning = latest_run("tune_finetuning", **same)
         tuned = read_json(tuning, "tuning.json")
 
         print("2. Comparing")
-        if not (comparison := find_run("compare_layers", seeds=seeds, **same)):
-            compare_layers.run(model=model, seeds=seeds, processes=processes, digits=digits)
+        if fresh or not (comparison := find_run("compare_layers", seeds=seeds, **same)):
+            compare_layers.run(model=model, seeds=seeds, processes=processes, digits=digits, fresh=fresh)
             comparison = latest_run("compare_layers", **same)
 
         print("3. Fine-tuning")
@@ -65,8 +66,8 @@ def run(
             (several, tuned["more layers"]["options"]),
         ):
             name = recipe.__name__.removeprefix("recipes.")
-            if not find_run(name, **options, **same):
-                recipe.run(model=model, digits=digits, **options)
+            if fresh or not find_run(name, **options, **same):
+                recipe.run(model=model, digits=digits, fresh=fresh, **options)
             folders.append(latest_run(name, **options, **same))
         last_layer, more_layers = folders
 

@@ -36,6 +36,7 @@ def run(
     seeds: int = 20,  # trainings of each way, all ways with the same order of images
     processes: int | None = None,  # trainings at once; without it as many as there are cores
     digits: Path | None = None,  # folder with the three sets; without it the repository's
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> dict[str, dict[str, Any]]:
     """For every way to fine-tune its accuracy over seeds, its loss, its curves and how far the weights moved."""
     with start_run(__file__, locals()) as run:
@@ -50,7 +51,8 @@ def run(
             print(f"Without '{NONE}': {card.name} does not know all of these classes.")
         what = f"{len(sets.training)} {things(sets.classes)}, {len(sets.validation)} to validate"
         print(f"{len(jobs)} trainings of {card.name}: {what}")
-        results = run_jobs(train_and_keep, jobs, runs_folder() / run.recipe / "trainings", "trainings", processes)
+        folder = runs_folder() / run.recipe / "trainings"
+        results = run_jobs(train_and_keep, jobs, folder, "trainings", processes, run.since)
 
         by_way = {name: [r for r in results if r["job"]["way"] == name] for name in ways}
         summaries = {name: summarise(own) for name, own in by_way.items()}

@@ -31,6 +31,7 @@ def run(
     repeats: int = 2,  # divisions into parts
     processes: int | None = None,  # trainings at once; without it as many as there are cores
     digits: Path | None = None,  # folder with the three sets; without it the repository's
+    fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> dict[str, dict[str, Any]]:
     """The options to use for the last layer and for more layers."""
     with start_run(__file__, locals()) as run:
@@ -45,7 +46,9 @@ def run(
         def attempt(candidates: Sequence[Candidate]) -> list[Trial]:
             jobs = [trial_jobs(model, settings, folds, repeats, digits, sets, weights) for _, settings in candidates]
             folder = runs_folder() / run.recipe / "trials"
-            results = run_jobs(cross_validate, [job for own in jobs for job in own], folder, "trials", processes)
+            results = run_jobs(
+                cross_validate, [job for own in jobs for job in own], folder, "trials", processes, run.since
+            )
             grouped = [results[place : place + repeats] for place in range(0, len(results), repeats)]
             return [make_trial(settings, new, own) for (new, settings), own in zip(candidates, grouped, strict=True)]
 

@@ -20,8 +20,10 @@ from toolkit.experiments import finetuning, results
 from toolkit.images.simulate import Camera, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.models import build_model
 from toolkit.models.bundle import ModelCard, save_model
+from toolkit.training import state
 from toolkit.training.lr_finder import find_learning_rate
 from toolkit.training.seeds import seed_everything
+from toolkit.training.state import SavedState
 
 # tests run side by side, a process on each core
 cv2.setNumThreads(0)
@@ -54,6 +56,31 @@ def brief(monkeypatch):
     for module in (results, finetuning):
         monkeypatch.setattr(module, "save_figure", lambda figure, path: path)
     monkeypatch.setattr(finetuning, "find_learning_rate", partial(find_learning_rate, iterations=20))
+
+
+@pytest.fixture
+def cut_at_state(monkeypatch):
+    """A training's state is saved after every epoch; Ctrl-C comes after as many of them as the test says."""
+    written = SavedState.write
+    left = []
+
+    def write(saved, *state):
+        written(saved, *state)
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+
+    def cut(after, call):
+        left[:] = [after]
+        with pytest.raises(KeyboardInterrupt):
+            call()
+        left[:] = [0]
+
+    monkeypatch.setattr(SavedState, "write", write)
+    monkeypatch.setattr(state, "AT_LEAST", 0.0)
+    monkeypatch.setattr(state, "SHARE", float("inf"))
+    left[:] = [0]
+    return cut
 
 
 @pytest.fixture

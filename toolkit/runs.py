@@ -45,6 +45,7 @@ class Run:
     date: str
     options: dict[str, Any]
     facts: dict[str, Any] = field(default_factory=dict)
+    since: float = 0.0  # seconds since 1970: what was left before does not count (``--fresh``)
 
     def write_json(self, name: str, content: object) -> None:
         """Write ``content`` into the run's folder."""
@@ -91,6 +92,7 @@ def _open_run(recipe: str, command: str, options: dict[str, Any], fresh: bool) -
     date = started.isoformat(sep=" ", timespec="seconds")
     unfinished = None if fresh else _unfinished(recipe, command)
     run = Run(recipe, unfinished or _new_folder(runs_folder() / recipe, started), date, options)
+    run.since = started.timestamp() if fresh else 0.0
     clock = time.perf_counter()
 
     def write(status: str) -> None:

@@ -66,6 +66,18 @@ def test_a_job_leaves_what_it_learned_and_goes_with_its_model_only(digits, small
         load_trained(tmp_path)
 
 
+def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(digits, small_model, tmp_path, cut_at_state, monkeypatch):
+    how = replace(VARIANTS["last, then all"], epochs=3, head_epochs=3)
+    monkeypatch.setattr("toolkit.experiments.comparing.VARIANTS", {"last, then all": how})
+    (job,) = comparison_jobs(str(small_model), 1, digits)
+    whole = train_and_keep(job, tmp_path)
+    place = tmp_path / "cut"
+    for _ in range(3):  # two stages of three epochs
+        cut_at_state(2, lambda: train_and_keep(job, place))
+    result = train_and_keep(job, place)
+    assert {**result, "place": ""} == {**whole, "place": ""}
+
+
 def test_changed_digits_make_other_jobs(digits, small_model):
     before = comparison_jobs(str(small_model), 1, digits)
     first, second = digits / "Training Set/0/0_01.jpg", digits / "Validation Set/0/0_01.jpg"

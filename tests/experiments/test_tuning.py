@@ -44,6 +44,13 @@ def test_every_image_is_held_out_once(digits, small_model, tmp_path):
     assert tried.as_row()["n"] == 200
 
 
+def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(digits, small_model, tmp_path, cut_at_state):
+    (job,) = trial_jobs(str(small_model), usual_settings(1).change("epochs", 3), 2, 1, digits, "", "")
+    for _ in range(3):  # two folds of three epochs
+        cut_at_state(2, lambda: cross_validate(job, tmp_path / "cut"))
+    assert cross_validate(job, tmp_path / "cut") == cross_validate(job, tmp_path / "whole")
+
+
 def test_a_rate_at_which_training_diverges_is_a_result_and_not_the_end(digits, small_model, tmp_path):
     settings = usual_settings(None).change("lr", 1e20)
     (job,) = trial_jobs(str(small_model), settings, 2, 1, digits, "", "")

@@ -39,6 +39,15 @@ def test_a_second_run_trains_nothing_again(digits, small_model, monkeypatch):
     assert compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits) == first
 
 
+def test_fresh_trains_everything_again(digits, small_model, monkeypatch):
+    first = compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)
+    trained = []
+    measure = comparing.train_and_measure
+    monkeypatch.setattr(comparing, "train_and_measure", lambda *given: trained.append(given) or measure(*given))
+    assert compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits, fresh=True) == first
+    assert len(trained) == 10
+
+
 def test_one_seed_is_refused(digits):
     with pytest.raises(ToolkitError, match="2 or more"):
         compare_layers.run(seeds=1, digits=digits)

@@ -3,9 +3,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 
 from toolkit.classes import DIGITS
+from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
 from toolkit.images.reading import read_grey
 from toolkit.models import ARCHITECTURES, build_model
@@ -43,3 +45,14 @@ def test_fastai_loads_it_in_a_fresh_process_and_predicts_the_same(tmp_path, digi
         expected = torch.softmax(predict_logits(network, images), dim=1)
         assert torch.allclose(torch.tensor([values for _, values in found]), expected, atol=1e-5)
         assert [name for name, _ in found] == [classes[label] for label in expected.argmax(1)]
+
+
+def test_a_full_disk_leaves_nothing_and_one_line(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0\nframe #0: c10")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(ToolkitError, match="free some space") as error:
+        export_learner(build_model("mlp", hidden=[8]), DIGITS, tmp_path / "learner.pkl")
+    assert str(error.value).isprintable()
+    assert list(tmp_path.iterdir()) == []

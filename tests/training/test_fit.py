@@ -5,9 +5,12 @@ from toolkit.data.loaders import make_loaders
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import score
 from toolkit.models import build_model
+from toolkit.models.pixels import StandardisePixels
 from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
 from toolkit.training.history import best_epoch, history_rows
+from toolkit.training.plain_sgd import fit_plain_sgd
 from toolkit.training.seeds import seed_everything
+from toolkit.training.state import SavedState
 
 
 @pytest.fixture
@@ -106,3 +109,15 @@ def test_autocast_computes_in_bfloat16_and_keeps_float32_weights(learner):
     fit_one_cycle(trained, 1, [1e-3])
     assert set(kinds) == {torch.bfloat16}
     assert all(tensor.dtype == torch.float32 for tensor in trained.model.parameters())
+
+
+def test_a_network_may_name_its_parts_like_our_callbacks_theirs(examples, tmp_path):
+    class Network(torch.nn.Sequential):
+        first = state = batch = done = wait = last_saved = order_before = 1
+        epochs = tally = started = training_means = weights = task = complaint = 1
+
+    network = Network(StandardisePixels(), torch.nn.Flatten(), torch.nn.Linear(784, 10))
+    loaders = make_loaders(examples["Training Set"], examples["Validation Set"], 16, 0, torch.device("cpu"))
+    saved = SavedState(tmp_path, "x")
+    fit_one_cycle(make_learner(network, loaders), 2, [0.01], keep_best=True, patience=2, saved=saved)
+    fit_plain_sgd(make_learner(network, loaders), 2, 0.01, show_progress=False, saved=saved)

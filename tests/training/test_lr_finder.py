@@ -51,6 +51,11 @@ def test_it_leaves_no_file_and_no_mode_behind(examples, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_it_needs_no_disk(examples, monkeypatch):
+    monkeypatch.setattr(torch, "save", None)
+    find_learning_rate(make(examples, "mlp"), iterations=30)
+
+
 def test_a_loss_that_diverges_at_once_is_said(examples):
     learner = make(examples, "mlp")
     with torch.no_grad():

@@ -87,6 +87,12 @@ def test_a_training_cut_off_anywhere_ends_in_the_same_bytes(trained, network, cu
     assert_same(trained(network, cuts=[cut]), trained(network, saved=False))
 
 
+def test_cut_off_after_the_last_epoch(trained):
+    whole = trained(saved=False)
+    assert_same(trained(), whole)
+    assert_same(trained(), whole)
+
+
 def test_cut_off_again_and_again(trained):
     whole = trained(saved=False, keep_best=True, patience=2)
     assert_same(trained(cuts=[2, 1, 3, 2, 5], keep_best=True, patience=2), whole)

@@ -42,6 +42,17 @@ def test_a_job_that_says_something_else_is_done_anew(tmp_path):
     assert runs(tmp_path) == 2
 
 
+def test_what_was_done_before_a_moment_does_not_count(tmp_path):
+    jobs = [{"number": n} for n in range(3)]
+    run_jobs(square, jobs, tmp_path, "squares", processes=1)
+    begun = next(tmp_path.iterdir()).stat().st_mtime + 1
+    for place in tmp_path.iterdir():
+        (place / "left over").touch()
+    run_jobs(square, jobs[:2], tmp_path, "squares", processes=1, since=begun)
+    assert len(list(tmp_path.glob("*/left over"))) == 1
+    assert runs(tmp_path) == 3
+
+
 def test_equal_jobs_are_done_once(tmp_path):
     assert len(run_jobs(square, [{"number": 2}] * 3, tmp_path, "squares", processes=1)) == 3
     assert runs(tmp_path) == 1

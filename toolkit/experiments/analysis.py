@@ -56,7 +56,7 @@ def analyze(run: Run, plan: Plan) -> Scores:
 
     def train_settings(settings: Sequence[Setting]) -> list[list[Outcome]]:
         folder = runs_folder() / run.recipe / "trainings"
-        return train_all(settings, range(seed, seed + seeds), parts, place, folder, processes)
+        return train_all(settings, range(seed, seed + seeds), parts, place, folder, processes, run.since)
 
     analysis = try_out(plan, train_settings, (len(parts.training), len(parts.validation)))
     run.write_json("analysis.json", analysis.as_record())

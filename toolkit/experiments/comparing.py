@@ -21,8 +21,9 @@ from toolkit.evaluation.statistics import PairedTest, bootstrap_interval, images
 from toolkit.models.bundle import LARGEST, load_model
 from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
-from toolkit.paths import atomic_write
+from toolkit.paths import STATE, atomic_write
 from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, load_for
+from toolkit.training.state import SavedState
 from toolkit.training.sweeps import RESULT, Job
 
 LEARNED = "learned.safetensors"
@@ -42,6 +43,7 @@ def train_and_measure(
     measured: LabelledImages,
     how: Adaptation | None,
     seed: int,
+    saved: SavedState | None = None,
 ) -> dict[str, Any]:
     """Fine-tune ``network`` in place and measure it on images it was not trained on.
 
@@ -49,7 +51,7 @@ def train_and_measure(
     every epoch, and ``moved``: how far each layer group's weights went, as a share of their length.
     """
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    history = adapt(network, training, measured, how, seed, torch.device("cpu")) if how else []
+    history = adapt(network, training, measured, how, seed, torch.device("cpu"), saved) if how else []
     logits = predict_logits(network, measured.images)
     return {
         "right": (logits.argmax(1).numpy() == measured.labels).astype(int).tolist(),
@@ -100,7 +102,8 @@ def train_and_keep(job: Job, place: Path) -> dict[str, Any]:
     before = _untrained(job).state_dict()
     network = load_for(job["model"], sets.training).network
     how = Adaptation(**job["how"]) if job["how"] else None
-    result = train_and_measure(network, sets.training, sets.validation, how, job["seed"])
+    saved = SavedState(place / STATE, job)
+    result = train_and_measure(network, sets.training, sets.validation, how, job["seed"], saved)
     learned = {name: tensor for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     with atomic_write(place / LEARNED) as temporary:
         temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in learned.items()}))

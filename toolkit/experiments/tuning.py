@@ -19,8 +19,10 @@ from toolkit.data.labelled_images import LabelledImages, together
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
 from toolkit.evaluation.statistics import bootstrap_interval, nats
+from toolkit.paths import STATE
 from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, adapt, load_for
 from toolkit.training.fit import LossNotFiniteError
+from toolkit.training.state import SavedState
 from toolkit.training.sweeps import Job
 
 FACTORS: dict[str, tuple[Any, ...]] = {
@@ -151,7 +153,7 @@ def check_folds(folds: int, images: LabelledImages) -> None:
         )
 
 
-def cross_validate(job: Job, _: Path) -> dict[str, Any]:
+def cross_validate(job: Job, place: Path) -> dict[str, Any]:
     """Hold out every image of Training and Validation Set once; its loss, and whether it was read right."""
     sets = load_sets(Path(job["digits"]) if job["digits"] else None)
     images = together([sets.training, sets.validation])
@@ -163,7 +165,8 @@ def cross_validate(job: Job, _: Path) -> dict[str, Any]:
         network = load_for(job["model"], images.take(learned), **arguments).network
         try:
             seed = job["repeat"] * job["folds"] + fold
-            adapt(network, images.take(learned), images.take(held_out), how, seed, torch.device("cpu"))
+            saved = SavedState(place / STATE / str(fold), job)
+            adapt(network, images.take(learned), images.take(held_out), how, seed, torch.device("cpu"), saved)
         except LossNotFiniteError as error:
             return {"diverged": str(error)}
         logits = predict_logits(network, images.images[held_out])

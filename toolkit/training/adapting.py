@@ -17,6 +17,7 @@ from toolkit.training.fit import fit_one_cycle, make_learner
 from toolkit.training.freezing import Freezing, KeepFrozenInEval, freeze_all_but_last
 from toolkit.training.history import Epoch
 from toolkit.training.seeds import seed_everything
+from toolkit.training.state import SavedState
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,9 @@ def adapt(
     how: Adaptation,
     seed: int,
     device: torch.device,
+    saved: SavedState | None = None,
 ) -> list[Epoch]:
-    """Fine-tune ``network`` in place, quietly; it keeps the weights of the last epoch.
+    """Fine-tune ``network`` in place, quietly; it keeps the weights of the last epoch. ``saved`` as in ``fit``.
 
     The same ``seed`` gives the same order of images whatever ``how`` says, so that two ways can be compared pair by
     pair.
@@ -138,7 +140,8 @@ def adapt(
     history = []
     if how.head_epochs:
         head = replace(how, layers=1, lr=how.head_lr, epochs=how.head_epochs, head_epochs=0)
-        history = adapt(network, training, validation, head, seed, device)
+        before = replace(saved, folder=saved.folder / "head") if saved else None
+        history = adapt(network, training, validation, head, seed, device, before)
     learner, freezing = make_adapting_learner(network, training, validation, how, seed, device)
-    after = fit_one_cycle(learner, how.epochs, layer_rates(freezing, how), show_progress=False)
+    after = fit_one_cycle(learner, how.epochs, layer_rates(freezing, how), show_progress=False, saved=saved)
     return history + [replace(row, epoch=len(history) + row.epoch) for row in after]

@@ -43,6 +43,8 @@ def export_learner(network: nn.Module, classes: Sequence[str], path: Path) -> Pa
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 learner.export(temporary.name)
+        except RuntimeError as error:  # torch's own for a disk that is full
+            raise OSError(f"its end could not be written: {error}") from error
         finally:
             for module in by_value:
                 cloudpickle.unregister_pickle_by_value(module)

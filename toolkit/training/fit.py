@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from toolkit.errors import ToolkitError
-from toolkit.training.history import Epoch, History, KeepBest, best_epoch
+from toolkit.training.history import Epoch, History, KeepBest, Watcher, best_epoch
 from toolkit.training.state import KeepState, SavedState
 
 
@@ -92,7 +92,7 @@ def fit_one_cycle(
     return history.epochs
 
 
-class StopEarly(Callback):
+class StopEarly(Watcher):
     """Ends training after ``patience`` epochs without a lower validation loss."""
 
     order = 95
@@ -107,7 +107,7 @@ class StopEarly(Callback):
             raise CancelFitException
 
 
-class StopAtNonFiniteLoss(Callback):
+class StopAtNonFiniteLoss(Watcher):
     """Ends training when the loss is infinite or not a number, and keeps the ``complaint``.
 
     It does not raise it itself: fastai would wrap it in lines of its own.
@@ -124,7 +124,7 @@ class StopAtNonFiniteLoss(Callback):
             raise CancelFitException
 
 
-class ProgressBar(Callback):
+class ProgressBar(Watcher):
     """A bar on a terminal, nothing in a pipe, nor where it is not to be ``shown``."""
 
     order = 70
@@ -157,7 +157,7 @@ class ProgressBar(Callback):
         )
 
 
-class Autocast(Callback):
+class Autocast(Watcher):
     """Runs the forward pass in bfloat16; fastai's own MixedPrecision knows only CUDA."""
 
     def before_batch(self) -> None:

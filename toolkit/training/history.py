@@ -55,7 +55,13 @@ class Tally:
         self.loss_sum, self.correct, self.count = torch.tensor(record[0]), torch.tensor(record[1]), record[2]
 
 
-class History(Callback):
+class Watcher(Callback):
+    """Its attributes may be named like a user's network's, which fastai's own way to set them warns of."""
+
+    __setattr__ = object.__setattr__
+
+
+class History(Watcher):
     """Collects one ``Epoch`` after the other."""
 
     order = 55  # after fastai's Recorder
@@ -92,7 +98,7 @@ class History(Callback):
         )
 
 
-class KeepBest(Callback):
+class KeepBest(Watcher):
     """Gives the model back as it was after the epoch with the lowest validation loss."""
 
     order = 60

@@ -1,12 +1,10 @@
 """Smith's learning-rate range test with fastai's finder, leaving no trace on the training after it."""
 
 import math
-import tempfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
-from fastai.callback.schedule import Learner, LRFinder, minimum, steep, valley
+from fastai.callback.schedule import Learner, LRFinder, ParamScheduler, minimum, steep, valley
 
 from toolkit.errors import ToolkitError
 from toolkit.training.seeds import preserved_randomness
@@ -70,18 +68,26 @@ def find_learning_rate(
     return found if found.suggestions else _range_test(learner, lowest, highest, iterations, stop_early=False)
 
 
+class _FinderInMemory(LRFinder):
+    """fastai's own writes the weights to a file before and reads them after, which a full disk would end."""
+
+    def before_fit(self) -> None:
+        ParamScheduler.before_fit(self)
+        self.best_loss = math.inf
+
+    def after_fit(self) -> None:
+        self.learn.opt.zero_grad()
+
+
 def _range_test(learner: Learner, lowest: float, highest: float, iterations: int, stop_early: bool) -> LearningRates:
-    path = learner.path
     weights = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
     epochs = iterations // len(learner.dls.train) + 1
-    finder = LRFinder(start_lr=lowest, end_lr=highest, num_it=iterations, stop_div=stop_early)
-    with tempfile.TemporaryDirectory() as folder, preserved_randomness(learner.dls.train.generator):
-        learner.path = Path(folder)  # the finder writes a copy of the weights there
+    finder = _FinderInMemory(start_lr=lowest, end_lr=highest, num_it=iterations, stop_div=stop_early)
+    with preserved_randomness(learner.dls.train.generator):
         try:
             with learner.no_logging():
                 learner.fit(epochs, cbs=finder)
         finally:
-            learner.path = path
             learner.model.load_state_dict(weights)
             learner.opt = None
     return _read_curve(learner, iterations)

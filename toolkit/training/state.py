@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from fastai.callback.core import Callback
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from typing_extensions import TypedDict
@@ -19,7 +18,7 @@ from typing_extensions import TypedDict
 from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write
-from toolkit.training.history import Epoch, History, KeepBest
+from toolkit.training.history import Epoch, History, KeepBest, Watcher
 
 WITHIN_EPOCH = 60.0  # seconds after which an epoch's middle is saved too
 AT_LEAST = 1.0  # second between two states
@@ -95,7 +94,7 @@ def _name_end(content: bytes) -> str:
     return f"{hashlib.sha256(content).hexdigest()[:32]}.safetensors"
 
 
-class KeepState(Callback):
+class KeepState(Watcher):
     """Saves a training's state as it goes, and begins with the state that is there.
 
     The Learner must be fitted for ``epochs - self.done`` epochs: fastai counts from 0, the epochs go on from ``done``.

@@ -34,16 +34,25 @@ _mine: Work  # what this process was started for
 
 
 def run_jobs(
-    work: Work, jobs: Sequence[Job], folder: Path, description: str, processes: int | None = None
+    work: Work,
+    jobs: Sequence[Job],
+    folder: Path,
+    description: str,
+    processes: int | None = None,
+    since: float = 0.0,
 ) -> list[dict[str, Any]]:
     """The results of ``work`` for all ``jobs``, in their order; one already in ``folder`` is taken from there.
 
     A job is known by everything it says, torch's version and the source that a training depends on, so it must name
     its data and models by content. Each result is written as soon as it is there. ``work`` must be a module's
     function, or a ``partial`` of one with data that all jobs share; it runs in ``processes`` processes
-    (``choose_processes``), each with one thread. Raises ``ToolkitError`` when a process dies.
+    (``choose_processes``), each with one thread. What was begun before ``since``, in seconds since 1970, does not
+    count. Raises ``ToolkitError`` when a process dies.
     """
     places = [make_folder(folder) / _name(work, job) for job in jobs]
+    for place in places:
+        if place.exists() and place.stat().st_mtime < since:
+            shutil.rmtree(place)
     missing = {place: job for place, job in zip(places, jobs, strict=True) if not _is_done(place, job)}
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     console = Console(stderr=True)

@@ -79,8 +79,9 @@ def train_all(
     device: torch.device,
     folder: Path,
     processes: int | None = None,
+    since: float = 0.0,
 ) -> list[list[Outcome]]:
-    """For every setting its outcomes by seed; what ``folder`` already holds is not trained again.
+    """For every setting its outcomes by seed; what ``folder`` already holds ``since`` then is not trained again.
 
     On the CPU the trainings run side by side, each on one core: two small networks on a core each take less time
     than one after the other on both.
@@ -88,7 +89,7 @@ def train_all(
     data = {"data": parts.digest, "device": device.type}
     jobs = [{"setting": asdict(setting), "seed": seed, **data} for setting in settings for seed in seeds]
     alone = 1 if device.type != "cpu" else processes
-    results = iter(run_jobs(partial(_train_job, parts), jobs, folder, "trainings", alone))
+    results = iter(run_jobs(partial(_train_job, parts), jobs, folder, "trainings", alone, since))
     return [[_as_outcome(setting, next(results)) for _ in seeds] for setting in settings]
 
 
