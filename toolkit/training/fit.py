@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from toolkit.errors import ToolkitError
-from toolkit.training.history import Epoch, History, KeepBest, Watcher, best_epoch
+from toolkit.training.history import Epoch, History, KeepBest, best_epoch, freely_named
 from toolkit.training.state import KeepState, SavedState
 
 
@@ -92,7 +92,8 @@ def fit_one_cycle(
     return history.epochs
 
 
-class StopEarly(Watcher):
+@freely_named
+class StopEarly(Callback):
     """Ends training after ``patience`` epochs without a lower validation loss."""
 
     order = 95
@@ -107,7 +108,8 @@ class StopEarly(Watcher):
             raise CancelFitException
 
 
-class StopAtNonFiniteLoss(Watcher):
+@freely_named
+class StopAtNonFiniteLoss(Callback):
     """Ends training when the loss is infinite or not a number, and keeps the ``complaint``.
 
     It does not raise it itself: fastai would wrap it in lines of its own.
@@ -124,7 +126,8 @@ class StopAtNonFiniteLoss(Watcher):
             raise CancelFitException
 
 
-class ProgressBar(Watcher):
+@freely_named
+class ProgressBar(Callback):
     """A bar on a terminal, nothing in a pipe, nor where it is not to be ``shown``."""
 
     order = 70
@@ -157,7 +160,8 @@ class ProgressBar(Watcher):
         )
 
 
-class Autocast(Watcher):
+@freely_named
+class Autocast(Callback):
     """Runs the forward pass in bfloat16; fastai's own MixedPrecision knows only CUDA."""
 
     def before_batch(self) -> None:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from fastai.callback.core import Callback
 from torch import nn
 
 from toolkit.models.layer_groups import LayerGroup, last_groups, layer_groups
-from toolkit.training.history import Watcher
+from toolkit.training.history import freely_named
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def freeze_all_but_last(network: nn.Module, layers: int | None) -> Freezing:
     return Freezing(learning, frozen)
 
 
-class KeepFrozenInEval(Watcher):
+@freely_named
+class KeepFrozenInEval(Callback):
     """Keeps frozen layers with parameters in eval mode, or batch normalisation would update its statistics."""
 
     order = -5  # after fastai's TrainEvalCallback has put the whole model into training mode

@@ -55,13 +55,14 @@ class Tally:
         self.loss_sum, self.correct, self.count = torch.tensor(record[0]), torch.tensor(record[1]), record[2]
 
 
-class Watcher(Callback):
-    """Its attributes may be named like a user's network's, which fastai's own way to set them warns of."""
+def freely_named(callback: type[Callback]) -> type[Callback]:
+    """Its attributes may be named like those of a user's network, which fastai's own way to set them warns of."""
+    callback.__setattr__ = object.__setattr__  # type: ignore[assignment]
+    return callback
 
-    __setattr__ = object.__setattr__
 
-
-class History(Watcher):
+@freely_named
+class History(Callback):
     """Collects one ``Epoch`` after the other."""
 
     order = 55  # after fastai's Recorder
@@ -98,7 +99,8 @@ class History(Watcher):
         )
 
 
-class KeepBest(Watcher):
+@freely_named
+class KeepBest(Callback):
     """Gives the model back as it was after the epoch with the lowest validation loss."""
 
     order = 60

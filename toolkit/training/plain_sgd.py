@@ -3,17 +3,18 @@
 import math
 
 import torch
-from fastai.callback.core import CancelFitException, CancelTrainException
+from fastai.callback.core import Callback, CancelFitException, CancelTrainException
 from fastai.learner import Learner
 from torch.nn.functional import cross_entropy
 
 from toolkit.errors import ToolkitError
 from toolkit.training.fit import ProgressBar
-from toolkit.training.history import Epoch, History, Watcher
+from toolkit.training.history import Epoch, History, freely_named
 from toolkit.training.state import KeepState, SavedState
 
 
-class PlainSGD(Watcher):
+@freely_named
+class PlainSGD(Callback):
     """One pass over the training images, without any optimizer: Robbins and Monro's method (1951) on batches.
 
     fastai does the rest: it counts epochs, validates, calls other callbacks. Batches do not raise its events, which

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from fastai.callback.core import Callback
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from typing_extensions import TypedDict
@@ -18,7 +19,7 @@ from typing_extensions import TypedDict
 from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write
-from toolkit.training.history import Epoch, History, KeepBest, Watcher
+from toolkit.training.history import Epoch, History, KeepBest, freely_named
 
 WITHIN_EPOCH = 60.0  # seconds after which an epoch's middle is saved too
 AT_LEAST = 1.0  # second between two states
@@ -94,7 +95,8 @@ def _name_end(content: bytes) -> str:
     return f"{hashlib.sha256(content).hexdigest()[:32]}.safetensors"
 
 
-class KeepState(Watcher):
+@freely_named
+class KeepState(Callback):
     """Saves a training's state as it goes, and begins with the state that is there.
 
     The Learner must be fitted for ``epochs - self.done`` epochs: fastai counts from 0, the epochs go on from ``done``.
