@@ -31,7 +31,7 @@ CHAIN = 4  # kills of one command before it may end
 COMMANDS = {
     "mlp, one cycle, distortions, dropout": "pretrain --data {set} --model mlp --epochs 12 --held-out 500",
     "cnn, one cycle, distortions, dropout": "pretrain --data {set} --model cnn --epochs 4 --held-out 500",
-    "resnet, one cycle, distortions": "pretrain --data {set} --model resnet --epochs 3 --held-out 500",
+    "resnet, one cycle, distortions": "pretrain --data {set} --model resnet --epochs 5 --held-out 500",
     "fine-tuning, early stopping, best epoch": "finetune_two_layers --model mnist_cnn --epochs 60 --patience 40",
     "mlp, plain SGD": "train_mlp --csv {csv} --epochs 60 --hidden 512,512 --dropout 0.2",
     "sweep in 2 processes": "analyze_mlp --csv {csv} --epochs 4 --seeds 2 --processes 2 --learning-rates 0.03,0.1 "

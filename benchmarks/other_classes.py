@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.example_digits import writer_digits
+from benchmarks.simulate.drawn_writers import SIGNS, drawn_ink
 from toolkit.classes import natural_order
-from toolkit.data.example_digits import writer_digits
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.splits import draw_per_class
 from toolkit.evaluation.statistics import bootstrap_interval
 from toolkit.experiments.comparing import train_and_measure
 from toolkit.images.normal_form import normal_form
-from toolkit.images.simulate.drawn_writers import SIGNS, drawn_ink
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
 from toolkit.runs import machine

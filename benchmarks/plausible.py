@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.images.simulate.camera import Camera
-from toolkit.images.simulate.paper import CHALKBOARD, TEN_ROWS, WHITEBOARD, Layout, Paper, PaperKind
-from toolkit.images.simulate.pen import BALLPOINT, CHALK, FINELINER, MARKER, PENCIL, WHITEBOARD_MARKER, Pen
+from benchmarks.simulate.camera import Camera
+from benchmarks.simulate.paper import CHALKBOARD, TEN_ROWS, WHITEBOARD, Layout, Paper, PaperKind
+from benchmarks.simulate.pen import BALLPOINT, CHALK, FINELINER, MARKER, PENCIL, WHITEBOARD_MARKER, Pen
 
 
 def conditions(seed: int, rows: Sequence[Sequence[str]] = TEN_ROWS) -> tuple[Paper, Pen, Camera, Layout]:

@@ -22,13 +22,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from benchmarks.example_digits import WRITERS, writer_ink
 from benchmarks.plausible import conditions
-from toolkit.data.example_digits import WRITERS, writer_ink
+from benchmarks.simulate import TEN_ROWS, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Judge, Reading, labels_of, read_photo
 from toolkit.errors import ToolkitError
 from toolkit.images.reading import read_grey
-from toolkit.images.simulate import TEN_ROWS, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.paths import ROOT
 
 JUDGE = "mnist_cnn"  # tells which way up a photo is; the quickest convolutional one

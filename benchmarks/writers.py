@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.example_digits import WRITERS, writer_digits
 from toolkit.classes import DIGITS
-from toolkit.data.example_digits import WRITERS, writer_digits
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.splits import draw_per_class
 from toolkit.evaluation.statistics import bootstrap_interval, mcnemar

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.example_digits import writer_ink
+from benchmarks.simulate import Camera, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.cli import main
 from toolkit.data import mnist
-from toolkit.data.example_digits import writer_ink
 from toolkit.data.image_sets import read_all_sets, save_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.experiments import finetuning, results
-from toolkit.images.simulate import Camera, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.models import build_model
 from toolkit.models.bundle import ModelCard, save_model
 from toolkit.training import state

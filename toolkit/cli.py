@@ -171,21 +171,10 @@ def data_example(
 
     With --classes a sheet of letters and signs, which are made: no real hand wrote them.
     """
+    from benchmarks.example_sheets import write_example
     from toolkit.classes import parse_names
-    from toolkit.data.example_digits import example_sheet
-    from toolkit.data.example_letters import letter_sheets
-    from toolkit.images.simulate import save_photo
 
-    sheets, rows = [example_sheet()] if classes is None else [], ""
-    if classes is not None:
-        sheets, rows = letter_sheets(parse_names(classes), count, writer)
-        rows = f' --rows "{rows}"'
-    files = [out] if len(sheets) == 1 else [out.with_stem(f"{out.stem}_{page}") for page in range(1, len(sheets) + 1)]
-    for file in files:
-        if file.exists():
-            raise ToolkitError(f"{file} exists already, and is not overwritten. Name another file.")
-    for file, taken in zip(files, sheets, strict=True):
-        save_photo(taken, file)
+    files, rows = write_example(out, parse_names(classes) if classes else None, count, writer)
     named = " ".join(map(str, files))
     print(f"Written: {named}. Cut it: python -m toolkit sheet cut {named}{rows} --out FOLDER")
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from benchmarks.plausible import conditions
-from tests.images.simulate.plain import GLYPHS, ROWS, upright
-from toolkit.images.simulate import (
+from benchmarks.simulate import (
     CHALKBOARD,
     WHITEBOARD,
     simulate_sheet,
 )
+from tests.benchmarks.simulate.plain import GLYPHS, ROWS, upright
 
 
 def test_drawn_conditions_are_plausible_and_cover_everything():

@@ -5,14 +5,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from toolkit.classes import DIGITS
-from toolkit.data.example_digits import writer_ink
-from toolkit.data.sheet_layout import Layout, parse_rows, template_pages
-from toolkit.data.sheets import Judge, labels_of, parse_skips, read_photo
-from toolkit.data.splits import parse_division
-from toolkit.errors import ToolkitError
-from toolkit.evaluation.scores import predict_logits
-from toolkit.images.simulate import (
+from benchmarks.example_digits import writer_ink
+from benchmarks.simulate import (
     CHALK,
     CHALKBOARD,
     MARKER,
@@ -26,7 +20,13 @@ from toolkit.images.simulate import (
     save_photo,
     simulate_sheet,
 )
-from toolkit.images.simulate import Layout as Handwriting
+from benchmarks.simulate import Layout as Handwriting
+from toolkit.classes import DIGITS
+from toolkit.data.sheet_layout import Layout, parse_rows, template_pages
+from toolkit.data.sheets import Judge, labels_of, parse_skips, read_photo
+from toolkit.data.splits import parse_division
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import predict_logits
 from toolkit.images.template import TEN_DIGITS, Printed, box_on_page, draw_template
 from toolkit.models.bundle import load_model
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from benchmarks.example_digits import writer_digits
 from toolkit.classes import DIGITS
-from toolkit.data.example_digits import writer_digits
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.doubts import find_doubts
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from toolkit.data.example_digits import writer_ink
+from benchmarks.example_digits import writer_ink
+from benchmarks.simulate import TEN_ROWS, Camera, save_photo, simulate_sheet
 from toolkit.data.image_sets import ASSIGNMENT_4, find_problems
-from toolkit.images.simulate import TEN_ROWS, Camera, save_photo, simulate_sheet
 from toolkit.paths import ROOT, runs_folder
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from toolkit.data.example_digits import writer_digits
+from benchmarks.example_digits import writer_digits
 from toolkit.images import likeness
 from toolkit.images.likeness import likeness_to_classes, similarities
 

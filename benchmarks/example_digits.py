@@ -14,7 +14,6 @@ from toolkit.classes import DIGITS
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import normal_form
-from toolkit.images.simulate import FINELINER, Camera, Layout, SimulatedSheet, simulate_sheet
 
 # where a form begins: the labels run 0 to 9 three times in a row, but for a 0 missing at 906, a 7 and an 8 after 1545
 FORMS = (0, 130, 256, 386, 516, 646, 776, 906, 1029, 1157, 1287, 1415, 1545, 1667, 1797)
@@ -22,25 +21,6 @@ WRITERS = len(FORMS) - 1
 ENLARGEMENT = 16
 INK, SOFTNESS = 0.47, 0.07  # share of ink at a stroke's edge, and how gradually the edge falls off
 MNIST_SOFTNESS = 0.1  # edges as soft as MNIST's: its pixels' standard deviation is 78, these 80, with 0.07 83
-
-
-def example_sheet() -> SimulatedSheet:
-    """The sheet the shipped digits are cut from: writer 0's first twelve of each digit, photographed on a table."""
-    camera = Camera(
-        megapixels=5,
-        turn=3,
-        tilt=14,
-        tilt_from=110,
-        table="wood",
-        warmth=0.3,
-        gradient=0.2,
-        vignetting=0.25,
-        shadow=0.35,
-        jpeg_quality=85,
-        orientation=6,
-    )
-    layout = Layout(height=11, column_spacing=1.4, row_spacing=2.1, slope=-0.8, bend=2)
-    return simulate_sheet(writer_ink(0), pen=FINELINER, camera=camera, layout=layout)
 
 
 def writer_ink(writer: int) -> dict[str, list[np.ndarray]]:

@@ -14,14 +14,14 @@ from typing import get_args
 import numpy as np
 from PIL import ExifTags, Image
 
+from benchmarks.simulate.camera import Camera, Table, as_stored, look_at, turned
+from benchmarks.simulate.light import expose, lay_on_table
+from benchmarks.simulate.paper import CHALKBOARD, TEN_ROWS, WHITEBOARD, Layout, Paper, PaperKind, place_signs
+from benchmarks.simulate.pen import BALLPOINT, CHALK, FINELINER, MARKER, PENCIL, WHITEBOARD_MARKER, Pen, write
+from benchmarks.simulate.surface import draw_sheet
+from benchmarks.simulate.writers import strokes_of
 from toolkit.classes import natural_order
 from toolkit.errors import ToolkitError
-from toolkit.images.simulate.camera import Camera, Table, as_stored, look_at, turned
-from toolkit.images.simulate.light import expose, lay_on_table
-from toolkit.images.simulate.paper import CHALKBOARD, TEN_ROWS, WHITEBOARD, Layout, Paper, PaperKind, place_signs
-from toolkit.images.simulate.pen import BALLPOINT, CHALK, FINELINER, MARKER, PENCIL, WHITEBOARD_MARKER, Pen, write
-from toolkit.images.simulate.surface import draw_sheet
-from toolkit.images.simulate.writers import strokes_of
 from toolkit.paths import atomic_write
 
 __all__ = [

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from toolkit.images.simulate.camera import View
-from toolkit.images.simulate.paper import Colour, Place
-from toolkit.images.simulate.writers import SMOOTH, Stroke
+from benchmarks.simulate.camera import View
+from benchmarks.simulate.paper import Colour, Place
+from benchmarks.simulate.writers import SMOOTH, Stroke
 
 HOLLOW, OPENS = 1.5, 1.35  # times the usual stroke: ink thicker than this was a loop that the coarse source filled
 

@@ -3,7 +3,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.images.simulate.plain import LAYOUT, PAPER, PEN, assert_boxes_are_where_the_ink_is, blank, grey, ink, sheet
+from tests.benchmarks.simulate.plain import (
+    LAYOUT,
+    PAPER,
+    PEN,
+    assert_boxes_are_where_the_ink_is,
+    blank,
+    grey,
+    ink,
+    sheet,
+)
 
 
 def test_digits_stand_on_the_lines_unless_told_otherwise():

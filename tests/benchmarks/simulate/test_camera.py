@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from tests.images.simulate.plain import (
+from benchmarks.simulate import (
+    Layout,
+    save_photo,
+    simulate_sheet,
+)
+from tests.benchmarks.simulate.plain import (
     CAMERA,
     GLYPHS,
     LAYOUT,
@@ -18,11 +23,6 @@ from tests.images.simulate.plain import (
     upright,
 )
 from toolkit.images.reading import read_grey
-from toolkit.images.simulate import (
-    Layout,
-    save_photo,
-    simulate_sheet,
-)
 
 
 @pytest.mark.parametrize(

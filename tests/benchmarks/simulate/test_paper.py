@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from tests.images.simulate.plain import PAPER, blank
+from tests.benchmarks.simulate.plain import PAPER, blank
 
 
 def test_ruled_paper_has_lines_across_and_squared_paper_both_ways():

@@ -4,13 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.images.simulate.plain import CAMERA, GLYPHS, LAYOUT, PAPER, PEN, sheet
-from toolkit.errors import ToolkitError
-from toolkit.images.simulate import (
+from benchmarks.simulate import (
     Camera,
     save_photo,
     simulate_sheet,
 )
+from tests.benchmarks.simulate.plain import CAMERA, GLYPHS, LAYOUT, PAPER, PEN, sheet
+from toolkit.errors import ToolkitError
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):

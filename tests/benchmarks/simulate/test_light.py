@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.images.simulate.plain import CAMERA, blank, sheet, upright
+from tests.benchmarks.simulate.plain import CAMERA, blank, sheet, upright
 
 
 def test_exposure_darkens_evenly():

@@ -3,8 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.images.simulate.plain import CAMERA, GLYPHS, LAYOUT, PAPER, PEN, ink, rows_fall, sheet, upright
-from toolkit.images.simulate import (
+from benchmarks.simulate import (
     BALLPOINT,
     CHALK,
     CHALKBOARD,
@@ -17,6 +16,7 @@ from toolkit.images.simulate import (
     Paper,
     simulate_sheet,
 )
+from tests.benchmarks.simulate.plain import CAMERA, GLYPHS, LAYOUT, PAPER, PEN, ink, rows_fall, sheet, upright
 
 
 @pytest.mark.parametrize(

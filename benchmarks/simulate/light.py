@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from toolkit.images.simulate.camera import Camera, Table, View, corners
-from toolkit.images.simulate.surface import BAND, enlarged
+from benchmarks.simulate.camera import Camera, Table, View, corners
+from benchmarks.simulate.surface import BAND, enlarged
 
 LIGHT_SIDE = 1024  # longer side of the map of light and shadow, which is smooth
 TABLE_SIDE = 2048

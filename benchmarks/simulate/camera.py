@@ -7,7 +7,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from toolkit.images.simulate.paper import Layout, Paper, Place
+from benchmarks.simulate.paper import Layout, Paper, Place
 
 VIEWING_DISTANCE = 1.2  # camera to paper, in lengths of what it frames: a phone's field of view
 Table = Literal["dark", "wood", "light"]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from toolkit.images.simulate.camera import View
-from toolkit.images.simulate.paper import Layout, Paper
-from toolkit.images.simulate.pen import Pen
-from toolkit.images.simulate.writers import Stroke
+from benchmarks.simulate.camera import View
+from benchmarks.simulate.paper import Layout, Paper
+from benchmarks.simulate.pen import Pen
+from benchmarks.simulate.writers import Stroke
 
 BAND = 128  # rows worked on at once in floating point: 50 megapixels must not take gigabytes
 

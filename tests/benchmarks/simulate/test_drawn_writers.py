@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
+from benchmarks.simulate.drawn_writers import SIGNS, drawn_ink
 from toolkit.classes import check_names
 from toolkit.errors import ToolkitError
 from toolkit.images.likeness import likeness_to_classes
 from toolkit.images.normal_form import normal_form
-from toolkit.images.simulate.drawn_writers import SIGNS, drawn_ink
 
 
 def normal(ink) -> np.ndarray:

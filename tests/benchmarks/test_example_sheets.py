@@ -1,8 +1,15 @@
 import pytest
 
-from toolkit.data.example_letters import letter_sheets
+from benchmarks.example_sheets import example_sheet, letter_sheets
+from benchmarks.simulate import save_photo
 from toolkit.data.sheet_layout import parse_rows
 from toolkit.errors import ToolkitError
+from toolkit.paths import ROOT
+
+
+def test_the_shipped_photo_is_made_again_byte_for_byte(tmp_path):
+    save_photo(example_sheet(), tmp_path / "sheet.jpg")
+    assert (tmp_path / "sheet.jpg").read_bytes() == (ROOT / "docs/images/sheet.jpg").read_bytes()
 
 
 def test_pages_hold_what_is_said():

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from toolkit.data.example_digits import writer_ink
-from toolkit.images.simulate import (
+from benchmarks.example_digits import writer_ink
+from benchmarks.simulate import (
     Camera,
     Layout,
     Paper,

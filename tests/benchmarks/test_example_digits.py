@@ -5,16 +5,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from toolkit.data.example_digits import FORMS, WRITERS, enlarge, example_sheet, writer_digits, writer_ink
+from benchmarks.example_digits import FORMS, WRITERS, enlarge, writer_digits, writer_ink
 from toolkit.errors import ToolkitError
-from toolkit.images.simulate import save_photo
 from toolkit.models.pixels import MNIST_STD
-from toolkit.paths import ROOT
-
-
-def test_the_shipped_photo_is_made_again_byte_for_byte(tmp_path):
-    save_photo(example_sheet(), tmp_path / "sheet.jpg")
-    assert (tmp_path / "sheet.jpg").read_bytes() == (ROOT / "docs/images/sheet.jpg").read_bytes()
 
 
 def test_no_image_is_in_two_sets(examples):
