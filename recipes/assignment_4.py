@@ -21,6 +21,7 @@ from recipes import (
 from recipes import hand_in as packing
 from recipes import report as writing
 from toolkit.data.image_sets import ASSIGNMENT_4, load_sets, require_form
+from toolkit.evaluation.records import Search
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT
 from toolkit.runs import find_run, latest_run, read_json, start_run
@@ -51,7 +52,7 @@ def run(
         if fresh or not (tuning := find_run("tune_finetuning", repeats=repeats, **same)):
             tune_finetuning.run(model=model, repeats=repeats, processes=processes, digits=digits, fresh=fresh)
             tuning = latest_run("tune_finetuning", **same)
-        tuned = read_json(tuning, "tuning.json")
+        tuned = read_json(tuning, "tuning.json", dict[str, Search])
 
         print("2. Comparing")
         if fresh or not (comparison := find_run("compare_layers", seeds=seeds, **same)):

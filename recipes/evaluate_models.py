@@ -12,6 +12,7 @@ from pathlib import Path
 from toolkit.data.image_sets import load_sets
 from toolkit.data.mnist import load_mnist
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.records import Comparison, Search
 from toolkit.evaluation.scores import Scores
 from toolkit.evaluation.sealed_test import open_test_set, openings
 from toolkit.experiments.comparing import load_trained, right_by_way, summarise_test
@@ -57,7 +58,7 @@ def run(
         of_the_same = {"sets_sha256": sets, "model_sha256": started_from}
         comparison = comparison or find_run("compare_layers", **of_the_same)
         tuning = find_run("tune_finetuning", **of_the_same)
-        compared = read_json(comparison, "comparison.json") if comparison else None
+        compared = read_json(comparison, "comparison.json", Comparison) if comparison else None
         trained = [load_trained(Path(place)) for place in compared["trainings"]] if compared else []
         if any((job["sets"], job["weights"]) != (sets, started_from) for _, job in trained):
             raise ToolkitError(f"{comparison} compared with other digits or another model. Run compare_layers again.")
@@ -80,7 +81,7 @@ def run(
             for pair in tested["pairs"]:
                 print(pair["said"])
         if tuning:
-            tables["Trials"] = trials_table(read_json(tuning, "tuning.json"))
+            tables["Trials"] = trials_table(read_json(tuning, "tuning.json", dict[str, Search]))
         run.write_json("scores.json", {result.key: result.scores.as_record() for result in results})
         out = out or ROOT / "Assignment 4 Results.xlsx"
         if template:

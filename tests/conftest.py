@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from benchmarks.example_digits import writer_ink
 from benchmarks.simulate import Camera, SimulatedSheet, save_photo, simulate_sheet
@@ -28,6 +29,16 @@ from toolkit.training.state import SavedState
 # tests run side by side, a process on each core
 cv2.setNumThreads(0)
 torch.set_num_threads(1)
+# the same examples every time, in no time that matters; a fixture's folder may serve many of them
+settings.register_profile(
+    "suite",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

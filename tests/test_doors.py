@@ -1,11 +1,15 @@
 import contextlib
 import gzip
+import json
 import os
 import zipfile
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.damage import altered, at_most_one_line, damaged
 from toolkit.doors import read_archive, read_file, read_json, read_unpacked
 from toolkit.errors import LONGEST, ToolkitError
 
@@ -95,3 +99,19 @@ def test_damaged_archives_are_refused_however_they_are_packed(tmp_path, method):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
         with contextlib.suppress(ToolkitError):
             read_archive(path, ".csv", 1000)
+
+
+@given(content=altered({"name": "a", "classes": ["a", "b"]}) | damaged(b'{"name": "a", "classes": ["a", "b"]}'))
+def test_json_is_taken_with_its_types_or_refused(content, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    with at_most_one_line():
+        card = read_json(path, Card)
+        assert isinstance(card.name, str)
+        assert all(isinstance(name, str) for name in card.classes)
+
+
+@given(text=st.text(alphabet=st.characters(codec=None), max_size=500))
+def test_whatever_a_message_says_it_is_one_line(text):
+    with at_most_one_line():
+        raise ToolkitError(text)

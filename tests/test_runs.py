@@ -4,9 +4,11 @@ import json
 import os
 
 import pytest
+from hypothesis import given
 
+from tests.damage import altered, at_most_one_line
 from toolkit.errors import ToolkitError
-from toolkit.paths import HOST, STATE, make_folder
+from toolkit.paths import HOST, STATE, make_folder, runs_folder
 from toolkit.runs import latest_run, read_record, start_run
 
 
@@ -129,3 +131,13 @@ def test_a_damaged_record_is_named_and_passed_over(text, capsys):
     (bad.folder / "run.json").write_text(text)
     assert latest_run("r") == good.folder
     assert f"Passed over: {bad.folder}" in capsys.readouterr().err
+
+
+@given(content=altered({"recipe": "r", "status": "finished", "date": "2026-01-01", "options": {"lr": 0.1}}))
+def test_a_damaged_record_stops_no_search(content):
+    folder = make_folder(runs_folder() / "r" / "1")
+    (folder / "run.json").write_text(json.dumps(content))
+    with at_most_one_line():
+        latest_run("r", lr=0.1)
+    with start_run("recipes/r.py", {}):
+        pass

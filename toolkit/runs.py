@@ -202,15 +202,15 @@ def latest_run(recipe: str, **options: Any) -> Path:
 
 def read_record(folder: Path) -> dict[str, Any]:
     """A run's ``run.json``."""
-    return read_json(folder, "run.json", Record)
+    record: dict[str, Any] = read_json(folder, "run.json", Record)
+    return record
 
 
-def read_json(folder: Path, name: str, kind: Any = dict[str, Any]) -> dict[str, Any]:
+def read_json(folder: Path, name: str, kind: Any = dict[str, Any]) -> Any:
     """A file that a run left; a ``ToolkitError`` where it is missing or damaged."""
-    try:
-        return doors.read_json(folder / name, kind)
-    except ToolkitError as error:
-        raise ToolkitError(f"{folder} is not a run's folder: {error}. Name one under {runs_folder()}.") from error
+    if not (folder / name).is_file():
+        raise ToolkitError(f"{folder} is not a run's folder: it has no {name}. Name one under {runs_folder()}.")
+    return doors.read_json(folder / name, kind)
 
 
 def short_name(place: str | Path) -> str:

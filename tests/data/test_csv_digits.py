@@ -3,7 +3,10 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.damage import at_most_one_line, damaged
 from toolkit.data.csv_digits import read_csv_images, read_labelled_csv
 from toolkit.errors import ToolkitError
 
@@ -118,3 +121,19 @@ def test_what_is_not_there_or_damaged_is_refused(path, tmp_path):
     for name in (packed, tmp_path / "nothing.csv"):
         with pytest.raises(ToolkitError, match="cannot be read"):
             read_labelled_csv(name)
+
+
+LINE = ",".join(["7", *(str(number % 256) for number in range(784))])
+
+
+@given(content=damaged(f"{LINE}\n{LINE}\n".encode()), packed=st.sampled_from(["", ".gz", ".zip"]))
+def test_any_file_is_taken_or_refused(content, packed, tmp_path):
+    path = tmp_path / f"a.csv{packed}"
+    if packed == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.csv", content)
+    else:
+        path.write_bytes(gzip.compress(content) if packed else content)
+    with at_most_one_line():
+        images, labels = read_labelled_csv(path)
+        assert images.shape == (len(labels), 1, 28, 28)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from scipy.stats import ttest_ind
 
+from toolkit.doors import read_json
 from toolkit.evaluation.factors import Analysis, Factor, Level, difference
 from toolkit.training.history import Epoch
 from toolkit.training.trainings import Outcome, Setting
@@ -67,9 +68,10 @@ def test_the_interval_is_welchs():
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_an_analysis_survives_its_file():
+def test_an_analysis_survives_its_file(tmp_path):
     factor = Factor("learning_rate", (level(0.1, [0.9, 0.91]), level(0.5, [0.95, 0.93])), 0.1)
     for combined in (None, level("both", [0.99, 0.98])):
         analysis = Analysis((factor,), combined, (600, 200))
-        assert Analysis.from_record(json.loads(json.dumps(analysis.as_record()))) == analysis
+        (tmp_path / "analysis.json").write_text(json.dumps(analysis.as_record()))
+        assert read_json(tmp_path / "analysis.json", Analysis) == analysis
         assert analysis.best.value == ("both" if combined else 0.5)

@@ -1,4 +1,5 @@
 import contextlib
+import io
 import os
 import struct
 import sys
@@ -6,8 +7,11 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from tests.damage import at_most_one_line, damaged
 from toolkit.errors import ToolkitError
 from toolkit.images.reading import LARGEST, read_grey, read_rgb
 
@@ -191,3 +195,20 @@ def test_a_library_that_prints_about_a_damaged_file_is_silent(tmp_path, capfd):
             read_grey(path)
     print("told", file=sys.stderr)
     assert capfd.readouterr().err == "told\n"
+
+
+def encoded(kind, **options):
+    stream = io.BytesIO()
+    Image.fromarray(GRADIENT).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+WHOLE = [encoded(kind) for kind in ("PNG", "JPEG", "BMP", "WEBP", "TIFF")] + [encoded("TIFF", compression="tiff_lzw")]
+
+
+@given(content=st.sampled_from(WHOLE).flatmap(damaged))
+def test_any_bytes_are_an_image_or_refused_without_a_word_of_a_library(content, tmp_path, capfd):
+    (tmp_path / "a").write_bytes(content)
+    with at_most_one_line():
+        assert read_grey(tmp_path / "a").dtype == np.uint8
+    assert capfd.readouterr() == ("", "")

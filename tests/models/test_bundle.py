@@ -1,9 +1,13 @@
 import json
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.damage import altered, at_most_one_line, damaged
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
 from toolkit.models import ARCHITECTURES, build_model
@@ -104,3 +108,25 @@ def test_the_published_models_are_what_their_cards_say():
     assert published_models() == ["mnist_cnn", "mnist_mlp", "mnist_resnet"]
     for name in published_models():
         assert load_model(name)[1].name == name
+
+
+@given(data=st.data())
+def test_any_card_is_taken_or_refused(data, small_model):
+    card = json.loads((small_model / CARD).read_text())
+    changed = data.draw(altered(card))
+    (small_model / CARD).write_text(json.dumps(changed))
+    with at_most_one_line():
+        load_model(small_model)
+    (small_model / CARD).write_text(json.dumps(card))
+
+
+@given(data=st.data())
+def test_any_weights_are_taken_or_refused(data, small_model):
+    weights = (small_model / WEIGHTS).read_bytes()
+    card = json.loads((small_model / CARD).read_text())
+    changed = data.draw(damaged(weights))
+    (small_model / WEIGHTS).write_bytes(changed)
+    (small_model / CARD).write_text(json.dumps({**card, "weights_sha256": sha256(changed).hexdigest()}))
+    with at_most_one_line():
+        load_model(small_model)
+    (small_model / WEIGHTS).write_bytes(weights)

@@ -72,5 +72,5 @@ def test_the_variants_of_a_cnn_follow_the_same_protocol(idx_files):
 
 
 def test_a_folder_without_an_analysis_is_refused(tmp_path):
-    with pytest.raises(ToolkitError, match="no readable analysis"):
+    with pytest.raises(ToolkitError, match=r"it has no analysis\.json"):
         read_analysis(tmp_path)

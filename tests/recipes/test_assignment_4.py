@@ -7,18 +7,23 @@ import zipfile
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from openpyxl import load_workbook
 from pypdf import PdfReader
 
 from recipes import assignment_4, evaluate_models, hand_in, report
 from tests.conftest import idx_bytes
+from tests.damage import altered, at_most_one_line
 from toolkit.data import mnist
 from toolkit.data.image_sets import read_all_sets, save_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.evaluation.statistics import nats
 from toolkit.experiments import comparing, tuning
+from toolkit.experiments.submission import collect_evidence, find_submission
 from toolkit.paths import sha256_of
+from toolkit.reporting.report import tell
 from toolkit.runs import latest_run, read_json
 
 ZIP, PDF, WORKBOOK = "12_34.zip", "Assignment 4_Report.pdf", "Assignment 4 Results.xlsx"
@@ -85,6 +90,22 @@ def test_the_report_has_the_numbers_of_the_runs_and_the_students_words_as_they_a
     assert "The sevens were hard: #7 $x$" in said
     assert read_json(latest_run("report"), "run.json")["pages_of_text"] <= 2
     assert len(PdfReader(done / PDF).pages) <= 6
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_a_damaged_file_of_a_run_is_one_line(data, done, place):
+    runs = find_submission(latest_run("evaluate_models"), place / "digits")
+    files = [runs.evaluation / "scores.json", runs.evaluation / "comparison_test.json", runs.last_layer / "run.json"]
+    files += [runs.comparison / "comparison.json", runs.tuning / "tuning.json"]
+    path = data.draw(st.sampled_from(files))
+    whole = path.read_text()
+    path.write_text(json.dumps(data.draw(altered(json.loads(whole)))))
+    try:
+        with at_most_one_line():
+            tell(collect_evidence(runs, place / "digits"))
+    finally:
+        path.write_text(whole)
 
 
 def test_the_workbook_has_the_comparison_and_the_trials(done):

@@ -64,7 +64,7 @@ def test_the_first_cell_divides_the_data_as_the_analysis_did(tmp_path):
 
 def test_an_analysis_that_was_damaged_is_refused(analysis):
     (analysis / "analysis.json").write_text(json.dumps({}))
-    with pytest.raises(ToolkitError, match="no readable analysis"):
+    with pytest.raises(ToolkitError, match="factors: Field required"):
         notebook.run(ids="111")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from scipy.stats import t as student
 
-from toolkit.training.history import Epoch, best_epoch
+from toolkit.training.history import best_epoch
 from toolkit.training.trainings import Outcome, Setting
 
 
@@ -126,22 +126,3 @@ class Analysis:
     def as_record(self) -> dict[str, Any]:
         """What ``analysis.json`` keeps."""
         return asdict(self)
-
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> "Analysis":
-        """The analysis that ``as_record`` turned into ``record``."""
-        factors = tuple(
-            Factor(factor["name"], tuple(map(_level, factor["levels"])), factor["baseline"])
-            for factor in record["factors"]
-        )
-        training, validation = record["images"]
-        return cls(factors, _level(record["combined"]) if record["combined"] else None, (training, validation))
-
-
-def _level(record: dict[str, Any]) -> Level:
-    setting = Setting(**record["setting"])
-    outcomes = [
-        Outcome(setting, outcome["seed"], tuple(Epoch(**row) for row in outcome["history"]), outcome["complaint"])
-        for outcome in record["outcomes"]
-    ]
-    return Level(record["value"], setting, tuple(outcomes))

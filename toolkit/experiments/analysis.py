@@ -1,6 +1,5 @@
 """The experiment behind ``analyze_mlp`` and ``analyze_cnn``: one factor at a time, the best setting tested once."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from toolkit.paths import STATE, atomic_write, runs_folder
 from toolkit.reporting.factor_plots import plot_factor, plot_overview
 from toolkit.reporting.insights import analysis_page, describe
 from toolkit.reporting.plots import plot_confused, save_figure
-from toolkit.runs import Run
+from toolkit.runs import Run, read_json
 from toolkit.training.devices import choose_device
 from toolkit.training.state import SavedState
 from toolkit.training.sweeps import choose_processes
@@ -106,10 +105,7 @@ def try_out(
 
 def read_analysis(folder: Path) -> Analysis:
     """The analysis of a finished run; a ``ToolkitError`` when the folder holds none."""
-    try:
-        return Analysis.from_record(json.loads((folder / "analysis.json").read_text()))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ToolkitError(f"{folder} holds no readable analysis: {error}. Name a run of analyze_mlp.") from error
+    return read_json(folder, "analysis.json", Analysis)
 
 
 def _test_once(run: Run, setting: Setting, seed: int, parts: Parts, device: torch.device) -> Scores:

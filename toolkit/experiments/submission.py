@@ -9,6 +9,7 @@ from PIL import Image
 
 from toolkit.data.image_sets import ASSIGNMENT_4, TEST_SET, load_sets, read_all_sets, require_form
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.records import Comparison, ComparisonTest, FineTuningRecord, ScoreRecord, Search
 from toolkit.evaluation.sealed_test import openings
 from toolkit.images.reading import read_grey
 from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model, published_models
@@ -97,10 +98,10 @@ def collect_evidence(submission: Submission, digits: Path | None = None) -> Evid
         options=card.options,
         last=_fine_tuned(submission.last_layer, "the last layer fine-tuned"),
         more=_fine_tuned(submission.more_layers, more[read_record(submission.more_layers)["recipe"]]),
-        scores=read_json(submission.evaluation, "scores.json"),
-        compared=read_json(submission.comparison, "comparison.json"),
-        tested=read_json(submission.evaluation, "comparison_test.json"),
-        tuning=read_json(submission.tuning, "tuning.json"),
+        scores=read_json(submission.evaluation, "scores.json", dict[str, ScoreRecord]),
+        compared=read_json(submission.comparison, "comparison.json", Comparison),
+        tested=read_json(submission.evaluation, "comparison_test.json", ComparisonTest),
+        tuning=read_json(submission.tuning, "tuning.json", dict[str, Search]),
         openings=len(openings()),
         sizes=[(int(n.min()), int(n.max()), int(n.sum())) for n in counts],
     )
@@ -112,7 +113,12 @@ def _fine_tuned(folder: Path, name: str) -> FineTuned:
             history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{folder} has no readable history.csv: {error}. Fine-tune again.") from error
-    return FineTuned(name, read_record(folder), read_json(folder, "scores.json"), history)
+    return FineTuned(
+        name,
+        read_json(folder, "run.json", FineTuningRecord),
+        read_json(folder, "scores.json", dict[str, ScoreRecord]),
+        history,
+    )
 
 
 def report_pictures(submission: Submission, place: Path, photo: Path | None, digits: Path | None) -> list[Picture]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis
+from toolkit.evaluation.records import ScoreRecord
 from toolkit.paths import ROOT, atomic_write
 from toolkit.reporting.insights import choice, describe, factor_section
 
@@ -78,7 +80,7 @@ def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[st
         name = f"{factor.title[0].upper()}{factor.title[1:]}"
         cells.append(markdown(f"### {name}\n\n{factor_section(factor, validation)}"))
         cells.append(code(f"show(plot_factor(analysis.factors[{number}], analysis.images))"))
-    scores = json.loads((folder / "scores.json").read_text())["test"]
+    scores = read_json(folder / "scores.json", dict[str, ScoreRecord])["test"]
     low, high = (100 * end for end in scores["interval_95"])
     cells.append(
         markdown(

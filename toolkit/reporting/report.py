@@ -81,15 +81,7 @@ def write_report(
 
     Raises ``ToolkitError`` when the text takes more than two pages, or a picture is missing.
     """
-    sections = [
-        _data(evidence),
-        _pretrained(evidence),
-        _tuning(evidence),
-        _went_wrong(evidence),
-        _accuracies(evidence),
-        _layers(evidence),
-        _limits(evidence),
-    ]
+    sections = tell(evidence)
     if words.strip():
         sections.append({"title": "In our own words", "paragraphs": [], "blocks": _blocks(words)})
     with tempfile.TemporaryDirectory() as place:
@@ -121,6 +113,24 @@ def write_report(
     with atomic_write(path) as temporary:
         temporary.write_bytes(pdf)
     return pages
+
+
+def tell(evidence: Evidence) -> list[dict[str, Any]]:
+    """The report's sections; a ``ToolkitError`` where the runs do not fit together."""
+    try:
+        return [
+            _data(evidence),
+            _pretrained(evidence),
+            _tuning(evidence),
+            _went_wrong(evidence),
+            _accuracies(evidence),
+            _layers(evidence),
+            _limits(evidence),
+        ]
+    except (KeyError, ValueError) as error:
+        raise ToolkitError(
+            f"The runs that the report tells of do not fit together: {error!r}. Make them again."
+        ) from error
 
 
 def _clean(content: Any) -> Any:
