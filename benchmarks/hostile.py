@@ -32,14 +32,18 @@ from PIL import Image
 
 from toolkit.classes import parse_names
 from toolkit.data.csv_digits import read_labelled_csv
+from toolkit.data.sheets import labels_of, read_photo
 from toolkit.doors import read_archive
 from toolkit.errors import LONGEST, ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.experiments.cutting import judge_with
 from toolkit.images.reading import read_grey, read_rgb
 from toolkit.images.template import draw_template, find_page, read_code
 from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model
+from toolkit.paths import ROOT
 from toolkit.reporting.excel import match_template
 from toolkit.reporting.hand_in import zip_name
+from toolkit.reporting.report import Picture, _blocks, typeset
 from toolkit.runs import find_run
 
 LONGEST_WAIT = 10  # seconds
@@ -123,6 +127,18 @@ def photos() -> list[Case]:
     return cases
 
 
+def sheets() -> list[Case]:
+    """The example sheet, small."""
+    cases = []
+    with Image.open(ROOT / "docs" / "images" / "sheet.jpg") as photo:
+        photo.thumbnail((1000, 1000))
+        for kind in ("JPEG", "PNG"):
+            stream = io.BytesIO()
+            photo.save(stream, kind)
+            cases.append((f"a.{kind.lower()}", stream.getvalue()))
+    return cases
+
+
 def tables() -> list[Case]:
     """Digits as CSV: plain, packed, and bombs."""
     plain = b"\n".join(b"3," + b",".join(b"%d" % (n % 256) for n in range(784)) for _ in range(4)) + b"\n"
@@ -187,6 +203,12 @@ def read_page(path: Path) -> object:
     photo = read_rgb(path)
     page = find_page(photo)
     return page and read_code(photo, page)
+
+
+def cut_sheet(path: Path) -> object:
+    """What the cutter finds on a photo, judged by a published model."""
+    reading = read_photo(path, None, judge_with("mnist_mlp"))
+    return reading.complaints or labels_of(reading)
 
 
 def judge(call: Callable[[], object]) -> str:
@@ -275,6 +297,32 @@ def main(
         name = "".join(chance.choice(letters) for _ in range(chance.choice((1, 3, 10, 10_000))))
         return chance.choice([lambda: zip_name(name), lambda: parse_names(name)])
 
+    def words(folder: Path) -> Callable[[], object]:
+        marks = [
+            "# ",
+            "- ",
+            "**",
+            "`",
+            "$x$",
+            "#let a = 1",
+            "\n",
+            "\n\n",
+            "<script>",
+            "[a](b)",
+            "![a](/etc/passwd)",
+            letters,
+        ]
+        own = "".join(chance.choice(marks) for _ in range(chance.choice((3, 30, 300)))) + "e" + "\u0301" * 20_000
+        content = {"title": own, "authors": [own], "ids": [own], "sections": [{"title": "", "blocks": _blocks(own)}]}
+        content["sections"][0]["paragraphs"] = []  # type: ignore[index]
+        return lambda: typeset(folder / "a.pdf", content, [])
+
+    def pictures(folder: Path) -> Callable[[], object]:
+        name, content = chance.choice([case for case in images() if case[0].endswith(("png", "jpeg", "gif", "webp"))])
+        (folder / name).write_bytes(damaged(content, [content], chance))
+        page = {"title": "", "authors": [], "ids": [], "sections": []}
+        return lambda: typeset(folder / "a.pdf", page, [Picture(folder / name, "a")])
+
     def bombs(folder: Path) -> Callable[[], object]:
         named = {
             "a.csv.gz": read_labelled_csv,
@@ -295,12 +343,16 @@ def main(
         ("cards and weights", 2000, cards),
         ("records of runs", 2000, records),
         ("names", 2000, names),
+        ("words of the report", 2000, words),
+        ("its pictures", 1000, pictures),
+        ("photos of sheets", 200, files(sheets(), cut_sheet)),
         ("bombs", 20, bombs),
     ]
     print(f"{'door':22} tried   bad  longest s  peak MB")
     for title, count, make in rows:
         wrong, longest = 0, 0.0
-        for _ in range(max(1, round(share * count))):
+        count = max(1, round(share * count))
+        for _ in range(count):
             with tempfile.TemporaryDirectory() as folder:
                 call = make(Path(folder))
                 began = time.perf_counter()
@@ -312,7 +364,7 @@ def main(
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - memory
         if peak > MOST_MEMORY:
             bad[f"{title}: {peak >> 20} MiB above the start"] += 1
-        print(f"{title:22} {round(share * count):5}  {wrong:4}  {longest:9.2f}  {peak / 1e6:7.0f}", flush=True)
+        print(f"{title:22} {count:5}  {wrong:4}  {longest:9.2f}  {peak / 1e6:7.0f}", flush=True)
     for reason, times in bad.most_common():
         print(f"{times:5}  {reason}")
     if bad:

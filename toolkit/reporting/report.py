@@ -84,6 +84,15 @@ def write_report(
     sections = tell(evidence)
     if words.strip():
         sections.append({"title": "In our own words", "paragraphs": [], "blocks": _blocks(words)})
+    title = f"Assignment 4: fine-tuning {_a_classifier(evidence)} on our own handwriting"
+    return typeset(path, {"title": title, "authors": list(authors), "ids": list(ids), "sections": sections}, pictures)
+
+
+def typeset(path: Path, content: dict[str, Any], pictures: Sequence[Picture]) -> int:
+    """Write a PDF of ``content``, which ``report.typ`` lays out; returns how many pages its text takes.
+
+    Raises ``ToolkitError`` as ``write_report`` does.
+    """
     with tempfile.TemporaryDirectory() as place:
         layout = Path(shutil.copy(LAYOUT, place))
         figures = []
@@ -94,14 +103,7 @@ def write_report(
             except OSError as error:
                 raise ToolkitError(f"{picture.file} is missing: {error.strerror}. Make that run again.") from error
             figures.append({"file": name, "caption": picture.caption, "width": picture.width})
-        content = {
-            "title": f"Assignment 4: fine-tuning {_a_classifier(evidence)} on our own handwriting",
-            "authors": list(authors),
-            "ids": list(ids),
-            "sections": sections,
-            "figures": figures,
-        }
-        inputs = {"data": json.dumps(_clean(content))}
+        inputs = {"data": json.dumps(_clean({**content, "figures": figures}))}
         try:
             (end,) = json.loads(typst.query(layout, "<text-end>", sys_inputs=inputs))
         except RuntimeError as error:
@@ -127,7 +129,7 @@ def tell(evidence: Evidence) -> list[dict[str, Any]]:
             _layers(evidence),
             _limits(evidence),
         ]
-    except (KeyError, ValueError) as error:
+    except (LookupError, ValueError) as error:
         raise ToolkitError(
             f"The runs that the report tells of do not fit together: {error!r}. Make them again."
         ) from error
