@@ -36,7 +36,6 @@ from toolkit.data.sheets import labels_of, read_photo
 from toolkit.doors import read_archive
 from toolkit.errors import LONGEST, ToolkitError
 from toolkit.evaluation.sealed_test import openings
-from toolkit.experiments.cutting import judge_with
 from toolkit.images.reading import read_grey, read_rgb
 from toolkit.images.template import draw_template, find_page, read_code
 from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model
@@ -207,6 +206,8 @@ def read_page(path: Path) -> object:
 
 def cut_sheet(path: Path) -> object:
     """What the cutter finds on a photo, judged by a published model."""
+    from toolkit.experiments.cutting import judge_with  # timm warns on import
+
     reading = read_photo(path, None, judge_with("mnist_mlp"))
     return reading.complaints or labels_of(reading)
 

@@ -1,14 +1,21 @@
 """Whenever a training is cut off, it goes on and ends in the same bytes."""
 
+import csv
 import dataclasses
+import json
+import os
+import signal
+import sys
 
 import pytest
 import torch
 from fastai.callback.core import Callback
 
+from recipes import finetune_two_layers, train_mlp
 from toolkit.data.augment import augmentation
 from toolkit.data.loaders import make_loaders
 from toolkit.models import build_model
+from toolkit.paths import runs_folder
 from toolkit.training import state
 from toolkit.training.fit import fit_one_cycle, make_learner
 from toolkit.training.plain_sgd import fit_plain_sgd
@@ -139,3 +146,57 @@ def test_states_cost_at_most_two_percent(trained, monkeypatch, tmp_path):
     monkeypatch.setattr(state, "SHARE", 1e-9)
     trained()
     assert len(list((tmp_path / "mlp").glob("*"))) == 1
+
+
+def killed_at(write, command):
+    """Run ``command`` in a process of its own, which is killed as it is about to have that file or folder on disk."""
+    if child := os.fork():
+        return os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    try:
+        left, sync = [write], os.fsync
+
+        def kill(handle):
+            left[0] -= 1
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            sync(handle)
+
+        os.fsync = kill
+        command()
+    finally:
+        os._exit(0)
+
+
+def end(folder):
+    """The weights and the history of the finished run in ``folder``."""
+    with (folder / "history.csv").open() as stream:
+        rows = [{**row, "seconds": ""} for row in csv.DictReader(stream)]
+    return (folder / "model" / "model.safetensors").read_bytes(), rows
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a fork of this process is killed")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize("recipe", ["train_mlp", "finetune_two_layers"])
+def test_a_command_killed_at_any_file_it_writes_ends_in_the_same_bytes(
+    recipe, idx_files, digits, small_model, tmp_path, monkeypatch
+):
+    def command():
+        if recipe == "train_mlp":
+            return train_mlp.run(hidden="16,8", epochs=6, batch_size=20, dropout=0.2, mnist=idx_files)
+        return finetune_two_layers.run(model=str(small_model), epochs=6, patience=4, digits=digits)
+
+    monkeypatch.setenv("TOOLKIT_RUNS", str(tmp_path / "whole"))
+    command()
+    (whole,) = (tmp_path / "whole" / recipe).iterdir()
+    monkeypatch.setenv("TOOLKIT_RUNS", str(tmp_path / "killed"))
+    kills = [killed_at(write, command) for write in (2, 9, 4, 7, 12)]
+    assert all(kills)
+    command()
+    runs = [path.parent for path in runs_folder().glob("*/*/run.json")]
+    (finished,) = [run for run in runs if json.loads((run / "run.json").read_text())["status"] == "finished"]
+    assert end(finished) == end(whole)
+    assert "resumed" in json.loads((finished / "run.json").read_text())
+    left = [path for path in runs_folder().rglob("*") if path.name.startswith(".") or path.suffix == ".lock"]
+    assert left == [] == list(finished.glob("state"))
+    assert not [run for run in runs if json.loads((run / "run.json").read_text())["status"] == "running"]
