@@ -21,8 +21,13 @@ TOP = {
     "__init__": set(),
     "__main__": {"cli"},
 }
-# what else is inherited from: groups of commands, so that help answers quickly; fastai's finder, to keep it off disks
-OTHERS = {"cli.py": {"TyperGroup", "_Group"}, "lr_finder.py": {"LRFinder"}}
+# what else is inherited from: groups of commands, so that help answers quickly; fastai's finder, to keep it off disks;
+# the entries that records share
+OTHERS = {
+    "cli.py": {"TyperGroup", "_Group"},
+    "lr_finder.py": {"LRFinder"},
+    "records.py": {"_Kept", "OverSeeds"},
+}
 MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
 
 
