@@ -189,6 +189,39 @@ def test_a_signal_ends_a_command_in_one_line(name):
     ]
 
 
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
+def test_a_closed_terminal_interrupts_whatever_is_still_written(tmp_path):
+    program = (
+        "import sys; from toolkit import cli; import toolkit.experiments.doctor as d\n"
+        "from toolkit.runs import start_run\n"
+        "def examine(_):\n"
+        "    with start_run('r.py', {}):\n"
+        "        print('begun', flush=True)\n"
+        "        try:\n"
+        "            sys.stdin.read()\n"
+        "        finally:\n"
+        "            print('on the way out', flush=True)\n"
+        "sys.argv = ['toolkit', 'doctor']; d.examine = examine; cli.main()"
+    )
+    outside, inside = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=inside,
+        stderr=inside,
+        cwd=ROOT,
+        env={**os.environ, "TOOLKIT_RUNS": str(tmp_path)},
+    )
+    os.close(inside)
+    assert b"begun" in os.read(outside, 1000)
+    os.close(outside)
+    process.send_signal(signal.SIGHUP)
+    with process:
+        assert process.wait() == 128 + signal.SIGHUP
+    (record,) = tmp_path.glob("r/*/run.json")
+    assert json.loads(record.read_text())["status"] == "interrupted"
+
+
 def test_a_full_disk_is_one_line(monkeypatch, capsys):
     def full():
         raise OSError(errno.ENOSPC, "No space left on device", "a.png")

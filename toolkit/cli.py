@@ -1,6 +1,7 @@
 """The command line: words to calls. Nothing heavy is imported before a command needs it."""
 
 import json
+import os
 import signal
 import sys
 import warnings
@@ -302,6 +303,11 @@ def main() -> None:
 
     def end(number: int, _: object) -> None:
         ended.append(number)
+        for stream in (1, 2):
+            try:
+                os.write(stream, b"")
+            except OSError:  # the terminal is gone: what is still said on the way out must not fail
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
         raise KeyboardInterrupt
 
     for name in ("SIGTERM", "SIGHUP"):
