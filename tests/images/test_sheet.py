@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from toolkit.errors import ToolkitError
 from toolkit.images.sheet import cut, find_rows, scan, turn_box
 
 PAPER, INK = 225, 70
@@ -170,3 +171,12 @@ def test_neighbours_do_not_show_in_each_others_images():
     other = scan(alone)
     clean = cut(other, find_rows(other)[1][0])
     assert np.abs(cut(sheet, zero).astype(int) - clean).mean() < 8
+
+
+def test_a_photo_full_of_marks_is_refused_at_once():
+    photo = np.full((900, 1200), 230, np.uint8)
+    for top in range(10, 890, 16):
+        for left in range(10, 1190, 16):
+            photo[top : top + 8, left : left + 8] = 20
+    with pytest.raises(ToolkitError, match="more than a page of writing has"):
+        scan(photo)

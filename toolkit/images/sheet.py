@@ -1,13 +1,13 @@
 """A photographed sheet of digits: which strokes make a digit, which digits make a row, and the cut images."""
 
 import heapq
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
 import numpy as np
 
+from toolkit.errors import ToolkitError
 from toolkit.images.ink import InkMap, map_ink
 from toolkit.images.normal_form import normal_form
 from toolkit.images.page_edges import inside_page
@@ -18,6 +18,8 @@ from toolkit.images.rows import arrange
 class StrokeLimits:
     """What connected ink must be to count as a stroke of somebody's pen; shares unless said otherwise."""
 
+    marks: int = 5000  # on a photo, dirt and all: noise that has more would take minutes
+    strokes: int = 1000  # the same once dirt is gone; real pages were seen with up to 210
     most: int = 2000  # strokes that are asked what is typical: noise may break into many more
     alike: float = 0.5  # of the logarithm of their sizes: digits of one writer differ by less
     faint: float = 0.2  # of the typical ink's contrast: paler is no ink at all
@@ -114,7 +116,7 @@ class Sheet:
 
 
 def scan(grey: np.ndarray, dots: bool = False) -> Sheet:
-    """Find the strokes on a photo, grey values of shape (H, W); a ``ToolkitError`` if it is too small for any.
+    """Find the strokes on a photo, grey values of shape (H, W); a ``ToolkitError`` if it is too small or full of marks.
 
     With ``dots`` also what is no larger than the pen is wide: of digits it is dirt, of an i or a ÷ a part.
     """
@@ -164,13 +166,14 @@ def cut(sheet: Sheet, digit: Digit, turns: int = 0) -> np.ndarray:
     return normal_form(np.ascontiguousarray(np.rot90(_ink_of(sheet, digit), turns)))
 
 
-def _components(mask: np.ndarray, contrast: np.ndarray, smallest: int) -> tuple[list[Stroke], np.ndarray]:
+def _components(mask: np.ndarray, contrast: np.ndarray, smallest: int, most: int) -> tuple[list[Stroke], np.ndarray]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    large = [label for label in range(1, count) if stats[label, cv2.CC_STAT_AREA] >= smallest]
+    if len(large) > most:
+        raise ToolkitError(f"{len(large):,} marks are more than a page of writing has. Photograph the writing alone.")
     strokes = []
-    for label in range(1, count):
+    for label in large:
         left, top, width, height, area = (int(value) for value in stats[label])
-        if area < smallest:
-            continue
         window = (slice(top, top + height), slice(left, left + width))
         level = float(np.percentile(contrast[window][labels[window] == label], 85))
         strokes.append(Stroke(label, (left, top, left + width, top + height), area, level))
@@ -179,7 +182,7 @@ def _components(mask: np.ndarray, contrast: np.ndarray, smallest: int) -> tuple[
 
 def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     """Strokes of digits, cleared of dirt, edges and what shows through from the other side."""
-    coarse, labels = _components(ink.strokes, ink.contrast, smallest=10)
+    coarse, labels = _components(ink.strokes, ink.contrast, smallest=10, most=STROKE.marks)
     height, width = ink.strokes.shape
     inner = [stroke for stroke in coarse if not _touches_border(stroke, width, height)]
     inner = _on_page(inner, ink.paper)
@@ -188,7 +191,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     # what is much paler than typical ink goes, printed lines above all; what it held together comes apart
     _, typical_contrast = _typical(inner)
     coarse, labels = _components(
-        ink.strokes & (ink.contrast > STROKE.faint * typical_contrast), ink.contrast, smallest=10
+        ink.strokes & (ink.contrast > STROKE.faint * typical_contrast), ink.contrast, smallest=10, most=STROKE.marks
     )
     inner = _on_page([stroke for stroke in coarse if not _touches_border(stroke, width, height)], ink.paper)
     if not inner:
@@ -213,7 +216,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     for stroke in _on_page(kept, ink.paper):
         edge[stroke.label] = STROKE.edge * stroke.contrast
     blots = labels
-    fine, labels = _components(ink.contrast > edge[labels], ink.contrast, smallest=6)
+    fine, labels = _components(ink.contrast > edge[labels], ink.contrast, smallest=6, most=STROKE.strokes)
     if not fine:
         return [], labels
     fine, labels = _part_neighbours(fine, labels, ink.contrast)
@@ -240,7 +243,7 @@ def _part_neighbours(
         own = window == stroke.label
         large: list[Stroke] = []
         if stroke.size > STROKE.joined * typical_size:
-            pieces, marks = _components(own & (darkness > STROKE.core * stroke.contrast), darkness, 6)
+            pieces, marks = _components(own & (darkness > STROKE.core * stroke.contrast), darkness, 6, STROKE.strokes)
             large = [piece for piece in pieces if piece.size > STROKE.cut_off * typical_size]
         if len(large) < 2 or sum(piece.area for piece in large) < STROKE.cut_off * stroke.area:
             parted.append(stroke)
@@ -312,19 +315,19 @@ def _join(strokes: list[Stroke], typical: float) -> list[Digit]:
     boxes = np.array([stroke.box for stroke in strokes], dtype=float).reshape(-1, 4)
     near: list[tuple[float, int, int]] = []
 
-    def compare(one: int, others: Iterable[int]) -> None:
+    def compare(one: int, others: np.ndarray) -> None:
         reach = DIGIT.bar_gap * max(typical, *(boxes[one, 2:] - boxes[one, :2]))
         gaps = np.maximum(boxes[one, :2] - boxes[:, 2:], boxes[:, :2] - boxes[one, 2:]).max(axis=1)
-        for other in others:
-            if gaps[other] <= reach and (distance := _distance(groups[one], groups[other], typical)) is not None:
+        for other in others[gaps[others] <= reach].tolist():
+            if (distance := _distance(groups[one], groups[other], typical)) is not None:
                 heapq.heappush(near, (distance, one, other))
 
     for one in groups:
-        compare(one, range(one))
+        compare(one, np.arange(one))
     while near:
         _, one, other = heapq.heappop(near)
         if one in groups and other in groups:
-            joined, rest = Digit(groups.pop(one).strokes + groups.pop(other).strokes), list(groups)
+            joined, rest = Digit(groups.pop(one).strokes + groups.pop(other).strokes), np.array(list(groups), int)
             groups[len(boxes)] = joined
             boxes = np.append(boxes, [joined.box], axis=0)
             compare(len(boxes) - 1, rest)
