@@ -196,6 +196,12 @@ def sheet_cut(
     skip: Annotated[
         list[str] | None, typer.Option(help="ROW:COL of what does not belong; more than once if need be")
     ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="ROW:COL=CLASS of what is another class than promised")
+    ] = None,
+    add: Annotated[
+        list[str] | None, typer.Option(help="LEFT,TOP,RIGHT,BOTTOM in the photo's pixels of what was missed")
+    ] = None,
     accept: Annotated[bool, typer.Option("--accept", help="take rows of another length than promised")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="put sets that exist aside")] = False,
     out: Annotated[Path | None, typer.Option(help="folder for the three sets; without it the repository")] = None,
@@ -218,6 +224,8 @@ def sheet_cut(
         layouts,
         out=out,
         skip=skip or (),
+        label=label or (),
+        add=add or (),
         accept=accept,
         replace=replace,
         seed=seed,

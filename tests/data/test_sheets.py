@@ -22,8 +22,9 @@ from benchmarks.simulate import (
 )
 from benchmarks.simulate import Layout as Handwriting
 from toolkit.classes import DIGITS
+from toolkit.data.corrections import Corrections
 from toolkit.data.sheet_layout import Layout, parse_rows, template_pages
-from toolkit.data.sheets import Judge, labels_of, parse_skips, read_photo
+from toolkit.data.sheets import Judge, labels_of, read_photo
 from toolkit.data.splits import parse_division
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
@@ -150,11 +151,41 @@ def test_what_is_skipped_does_not_count(tmp_path, judge):
     rows = [str(digit) * 12 for digit in range(10)]
     rows[4] = "4" * 13
     photo, _ = photograph(tmp_path, rows=rows)
-    reading = read_photo(photo, None, judge, [(5, 13)])
+    reading = read_photo(photo, None, judge, Corrections(frozenset([(5, 2)])))
     assert not reading.complaints
     assert len(reading.skipped) == 1
+    # places keep their names: what stands behind the one left out is not counted anew
+    assert [place for place in reading.found if place[0] == 5] == [(5, 1), *((5, n) for n in range(3, 14))]
     with pytest.raises(ToolkitError, match="nothing was found there"):
-        read_photo(photo, None, judge, [(5, 14)])
+        read_photo(photo, None, judge, Corrections(frozenset([(5, 14)])))
+
+
+def test_a_whole_row_that_is_left_out_is_no_row(tmp_path, judge):
+    photo, _ = photograph(tmp_path, rows=[*TEN_ROWS, "77"])
+    assert "11 rows" in read_photo(photo, None, judge).complaints[-1]
+    assert not read_photo(photo, None, judge, Corrections(frozenset([(11, 1), (11, 2)]))).complaints
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+def test_a_frame_that_was_missed_is_added_where_it_stands(turns, tmp_path, judge):
+    photo, _ = photograph(tmp_path)
+    with Image.open(photo) as image:
+        turned = tmp_path / "turned.png"
+        Image.fromarray(np.rot90(np.asarray(image), turns)).save(turned)
+    whole = read_photo(turned, None, judge)
+    missed = whole.found.index((4, 6))
+    box = whole.boxes[missed]
+    # left out and added again by hand: the same digit in the same place
+    reading = read_photo(turned, None, judge, Corrections(frozenset([(4, 6)]), {}, (box,)))
+    assert reading.counts == whole.counts
+    assert reading.found[missed] == (0, 1)
+    assert labels_of(reading)[missed] == "3"
+    assert np.abs(reading.images[missed].astype(int) - whole.images[missed]).mean() < 12
+    other = read_photo(turned, None, judge, Corrections(frozenset([(4, 6)]), {(0, 1): "8", (1, 1): "6"}, (box,)))
+    assert (labels_of(other)[missed], labels_of(other)[0]) == ("8", "6")
+    for frame in ((0, 0, 3, 50), (0, 0, 9999, 50)):
+        with pytest.raises(ToolkitError, match="too small or leaves"):
+            read_photo(turned, None, judge, Corrections(added=(frame,)))
 
 
 def test_a_missing_row_is_reported(tmp_path, judge):
@@ -284,17 +315,6 @@ def test_a_template_contradicts_rows(tmp_path, judge):
     Image.fromarray(filled_template()).save(photo)
     with pytest.raises(ToolkitError, match="Leave out --rows"):
         read_photo(photo, parse_rows("0123456789"), judge)
-
-
-def test_skips_name_a_place_and_if_need_be_a_photo(tmp_path):
-    one, two = tmp_path / "a.jpg", tmp_path / "b.jpg"
-    assert parse_skips(["3:12", "1:2"], [one]) == {one: [(3, 12), (1, 2)]}
-    assert parse_skips(["b.jpg:3:12"], [one, two]) == {one: [], two: [(3, 12)]}
-    for text in ("3:12", "c.jpg:3:12"):
-        with pytest.raises(ToolkitError, match="which photo"):
-            parse_skips([text], [one, two])
-    with pytest.raises(ToolkitError, match="names no place"):
-        parse_skips(["3"], [one])
 
 
 def test_an_empty_template(tmp_path, judge):

@@ -82,7 +82,9 @@ def test_a_wrong_count_stops_with_a_picture_and_writes_no_set(run, tmp_path):
     assert not out.exists()
     with Image.open(latest() / "wrong_rows.png") as picture:
         assert picture.width > 500
-    assert run("sheet", "cut", photo, "--out", out, "--skip", "6:13", "--model", "mnist_cnn")[0] == 0
+    words = ["--skip", "6:13", "--label", "6:12=5", "--model", "mnist_cnn"]
+    assert run("sheet", "cut", photo, "--out", out, *words)[0] == 0
+    assert json.loads((latest() / "run.json").read_text())["options"]["label"] == ["6:12=5"]
 
 
 def test_accepted_rows_may_be_longer_but_not_shorter_than_the_sets_need(run, tmp_path):

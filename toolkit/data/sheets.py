@@ -1,7 +1,6 @@
 """From photos of sheets to images with labels: the right way up, in rows, counted, and looked over."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,16 +8,22 @@ import cv2
 import numpy as np
 
 from toolkit.classes import DIGITS, natural_order
+from toolkit.data.corrections import NOTHING, Box, Corrections, Place
 from toolkit.data.sheet_layout import Layout, PageCode, parse_code, parse_rows
 from toolkit.errors import ToolkitError
 from toolkit.images.likeness import likeness_to_classes
+from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_rgb
-from toolkit.images.sheet import Digit, Sheet, cut, find_rows, scan
+from toolkit.images.sheet import Digit, Sheet, Stroke, cut, find_rows, scan, turn_box
+from toolkit.images.single_digit import isolate_ink
 from toolkit.images.template import Page, find_page, flatten, read_code, rows_in_boxes
 
 TEN_ROWS = parse_rows("".join(DIGITS))
 CLEAR = 0.5  # mean probability of the promised labels from which the photo is the right way up as it is stored
 CLEARER = 0.1  # by which a turned photo must read better than as it is stored
+SMALLEST_FRAME = 8  # pixels of a side: less holds no digit
+BETWEEN = 0.75  # of a digit's height: a frame that lies further from every row is a row of its own
+Rows = list[list[tuple[Place, Digit]]]  # what was found, after corrections, with the places before
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Reading:
 
     ``images`` is uint8 (N, 1, 28, 28), row by row; ``boxes`` are left, top, right and bottom of each in pixels of
     ``picture``, uint8 (H, W), which ``turns`` quarters counter-clockwise bring upright. ``skipped`` were left out.
+    ``found`` are the places of the images before anything was corrected, ``given`` the classes that were named by hand.
     """
 
     photo: Path
@@ -43,10 +49,12 @@ class Reading:
     layout: Layout
     counts: tuple[int, ...]
     images: np.ndarray
-    boxes: tuple[tuple[int, int, int, int], ...]
+    boxes: tuple[Box, ...]
     probabilities: np.ndarray  # (N, C): what the judge, who knows C classes, reads
     known: tuple[str, ...]  # these classes
-    skipped: tuple[tuple[int, int, int, int], ...] = ()
+    found: tuple[Place, ...]
+    given: tuple[str | None, ...]
+    skipped: tuple[Box, ...] = ()
     code: PageCode | None = None  # of a printed page that has one
 
     @property
@@ -78,13 +86,13 @@ def read_photo(
     photo: Path,
     layout: Layout | None,
     judge: Judge,
-    skip: Sequence[tuple[int, int]] = (),
+    corrections: Corrections = NOTHING,
     usual: Layout = TEN_ROWS,
 ) -> Reading:
     """Find what is written on a photo, turn it upright, and cut it.
 
     ``layout`` says what is written; a printed template says it itself, and without either the ``usual`` rows are
-    expected. ``skip`` names what to leave out, row and column counted from 1 as the overlay picture shows them.
+    expected. ``corrections`` name places as the overlay picture shows them.
     """
     rgb = read_rgb(photo)
     page = find_page(rgb)
@@ -97,20 +105,24 @@ def read_photo(
         printed = code.layout if code else TEN_ROWS
         sheet = scan(flatten(rgb, page), dots=not _digits_alone(printed))
         rows = rows_in_boxes(sheet, [len(row) for row in printed.rows])
-        return replace(_read(photo, sheet, 0, rows, printed, judge, skip), code=code)
+        return replace(_read(photo, sheet, 0, rows, printed, judge, corrections), code=code)
     layout = layout or usual
     sheet = scan(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dots=not _digits_alone(layout))
     ways = {turns: find_rows(sheet, turns) for turns in range(4)}
-    if not _digits_alone(layout) and not any(_fits(layout, rows, skip) for rows in ways.values()):
+
+    def fits(turns: int, rows: list[list[Digit]]) -> bool:
+        return not layout.complaints([len(row) for row in _correct(sheet, turns, rows, corrections)])
+
+    if not _digits_alone(layout) and not any(fits(*way) for way in ways.items()):
         flat = {turns: find_rows(sheet, turns, flat=True) for turns in range(4)}
-        ways = flat if any(_fits(layout, rows, skip) for rows in flat.values()) else ways
-    # some places to skip may exist only in the way up that the user saw
-    ways = {turns: rows for turns, rows in ways.items() if rows and _exist(skip, rows)} or ways
+        ways = flat if any(fits(*way) for way in flat.items()) else ways
+    # some places may exist only in the way up that the user saw
+    ways = {turns: rows for turns, rows in ways.items() if rows and not _missing(corrections, rows)} or ways
     # when some way up fits the promise, only those are candidates; the photo as it is stored comes first
-    fitting = {turns: rows for turns, rows in ways.items() if _fits(layout, rows, skip)}
+    fitting = {turns: rows for turns, rows in ways.items() if fits(turns, rows)}
     readings = []
     for turns, rows in (fitting or ways).items():
-        readings.append(_read(photo, sheet, turns, rows, layout, judge, skip))
+        readings.append(_read(photo, sheet, turns, rows, layout, judge, corrections))
         if turns == 0 and fitting and readings[0].clarity() > CLEAR:
             return readings[0]
     clarity = [reading.clarity() for reading in readings]
@@ -142,17 +154,36 @@ def _digits_alone(layout: Layout) -> bool:
     return {*(name for row in layout.rows for name in row), layout.one or "0"} <= set(DIGITS)
 
 
-def _fits(layout: Layout, rows: list[list[Digit]], skip: Sequence[tuple[int, int]]) -> bool:
-    return not layout.complaints(_counts(rows, skip))
+def _missing(corrections: Corrections, rows: list[list[Digit]]) -> list[str]:
+    return corrections.missing([len(row) for row in rows])
 
 
-def _exist(places: Sequence[tuple[int, int]], rows: list[list[Digit]]) -> bool:
-    return all(1 <= row <= len(rows) and 1 <= column <= len(rows[row - 1]) for row, column in places)
+def _correct(sheet: Sheet, turns: int, rows: list[list[Digit]], corrections: Corrections) -> Rows:
+    """What is left of ``rows``, and what was added, each frame in the row that it stands in."""
+    height, width = sheet.labels.shape
 
+    def middle(digit: Digit) -> tuple[float, float]:
+        """Upright."""
+        left, top, right, bottom = turn_box(digit.box, turns, width, height)
+        return (left + right) / 2, (top + bottom) / 2
 
-def _counts(rows: list[list[Digit]], skip: Sequence[tuple[int, int]]) -> list[int]:
-    """How many digits are left in each row."""
-    return [len(digits) - sum(row == number for row, _ in skip) for number, digits in enumerate(rows, 1)]
+    places = [[((i, j), digit) for j, digit in enumerate(row, 1)] for i, row in enumerate(rows, 1)]
+    kept = [row for own in places if (row := [entry for entry in own if entry[0] not in corrections.skip])]
+    for number, box in enumerate(corrections.added, 1):
+        if (0, number) in corrections.skip:
+            continue
+        edges = tuple(round(edge * sheet.ink.scale) for edge in box)
+        added = Digit((Stroke(0, (edges[0], edges[1], edges[2], edges[3]), 0, 0.0),))
+        x, y = middle(added)
+        near = [min((middle(digit) for _, digit in row), key=lambda at: abs(at[0] - x)) for row in kept]
+        off = [abs(at[1] - y) for at in near]
+        if off and min(off) < BETWEEN * (added.width if turns % 2 else added.height):
+            row = kept[off.index(min(off))]
+            row.append(((0, number), added))
+            row.sort(key=lambda entry: middle(entry[1])[0])
+        else:
+            kept.insert(sum(at[1] < y for at in near), [((0, number), added)])
+    return kept
 
 
 def _read(
@@ -162,52 +193,53 @@ def _read(
     rows: list[list[Digit]],
     layout: Layout,
     judge: Judge,
-    skip: Sequence[tuple[int, int]],
+    corrections: Corrections,
 ) -> Reading:
-    if not _exist(skip, rows):
-        places = ", ".join(f"{row}:{column}" for row, column in skip)
-        raise ToolkitError(f"Cannot skip {places} of {photo}: nothing was found there. Look at its overlay picture.")
-    left = [
-        digit
-        for row, digits in enumerate(rows, 1)
-        for column, digit in enumerate(digits, 1)
-        if (row, column) not in skip
-    ]
-    if not left:
+    if missing := _missing(corrections, rows):
+        places = ", ".join(missing)
+        raise ToolkitError(f"There is no {places} on {photo}: nothing was found there. Look at its overlay picture.")
+    height, width = sheet.grey.shape
+    for left, top, right, bottom in corrections.added:
+        if right > width or bottom > height or min(right - left, bottom - top) < SMALLEST_FRAME:
+            raise ToolkitError(
+                f"The frame {left},{top},{right},{bottom} is too small or leaves {photo}, which has {width} x {height} "
+                "pixels. Draw it around one digit."
+            )
+    kept = _correct(sheet, turns, rows, corrections)
+    entries = [entry for row in kept for entry in row]
+    if not entries:
         raise ToolkitError(
             f"No writing was found on {photo}. Expected dark writing on light paper, or the reverse; "
             "take the photo closer, in even light."
         )
-    images = np.stack([cut(sheet, digit, turns) for digit in left])[:, None]
+    boxes = [corrections.added[at[1] - 1] if at[0] == 0 else sheet.box_in_photo(digit) for at, digit in entries]
+    images = [
+        cut(sheet, digit, turns) if at[0] else _cut_frame(sheet.grey, box, turns)
+        for (at, digit), box in zip(entries, boxes, strict=True)
+    ]
+    stacked = np.stack(images)[:, None]
     return Reading(
         photo=photo,
         picture=sheet.grey,
         turns=turns,
         layout=layout,
-        counts=tuple(_counts(rows, skip)),
-        images=images,
-        boxes=tuple(sheet.box_in_photo(digit) for digit in left),
-        probabilities=judge.read(images),
+        counts=tuple(len(row) for row in kept),
+        images=stacked,
+        boxes=tuple(boxes),
+        probabilities=judge.read(stacked),
         known=judge.classes,
-        skipped=tuple(sheet.box_in_photo(rows[row - 1][column - 1]) for row, column in skip),
+        found=tuple(at for at, _ in entries),
+        given=tuple(corrections.labels.get(at) for at, _ in entries),
+        skipped=tuple(sheet.box_in_photo(rows[row - 1][column - 1]) for row, column in sorted(corrections.skip) if row),
     )
+
+
+def _cut_frame(grey: np.ndarray, box: Box, turns: int) -> np.ndarray:
+    left, top, right, bottom = box
+    return normal_form(isolate_ink(np.ascontiguousarray(np.rot90(grey[top:bottom, left:right], turns))))
 
 
 def labels_of(reading: Reading, accept: bool = False) -> list[str]:
     """The class of every image; ``accept`` takes rows of equal classes as long as they are."""
-    return [name for row in reading.layout.labels(reading.counts, accept) for name in row]
-
-
-def parse_skips(texts: Sequence[str], photos: Sequence[Path]) -> dict[Path, list[tuple[int, int]]]:
-    """``ROW:COL``, or ``PHOTO:ROW:COL`` where there are several photos."""
-    skips: dict[Path, list[tuple[int, int]]] = {photo: [] for photo in photos}
-    for text in texts:
-        parts = re.fullmatch(r"(?:(.*):)?(\d+):(\d+)", text)
-        if not parts:
-            raise ToolkitError(f"'{text}' names no place. Give row and column, as in --skip 3:12.")
-        name, row, column = parts.groups()
-        named = [photo for photo in photos if name in (None, photo.name, str(photo))]
-        if len(named) != 1:
-            raise ToolkitError(f"'{text}' does not say which photo. Give its name, as in --skip {photos[0].name}:3:12.")
-        skips[named[0]].append((int(row), int(column)))
-    return skips
+    promised = [name for row in reading.layout.labels(reading.counts, accept) for name in row]
+    return [given or name for given, name in zip(reading.given, promised, strict=True)]

@@ -1,12 +1,15 @@
 """What ``python -m toolkit sheet`` does: from photos to three checked sets, with pictures to judge them by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from toolkit.classes import DIGITS, natural_order, things
+from toolkit.data.corrections import Corrections, parse_corrections
 from toolkit.data.image_sets import (
     SETS,
     Form,
@@ -17,7 +20,7 @@ from toolkit.data.image_sets import (
 )
 from toolkit.data.labelled_images import LabelledImages, together
 from toolkit.data.sheet_layout import Layout, parse_rows
-from toolkit.data.sheets import Judge, Reading, labels_of, parse_skips, read_photo
+from toolkit.data.sheets import Judge, Reading, labels_of, read_photo
 from toolkit.data.splits import USUAL_DIVISION, Division, assign_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.doubts import find_doubts
@@ -28,12 +31,69 @@ from toolkit.reporting.sheet_pictures import crop_rows, draw_overlay, draw_sets,
 from toolkit.runs import Run, start_run
 
 
+@dataclass(frozen=True, eq=False)
+class Cutting:
+    """What photos give, all counts being right: the images of all, the reasons to doubt each, and the sets they go to.
+
+    ``labels`` are the classes by photo, ``chosen`` the indices of each set's images.
+    """
+
+    readings: Sequence[Reading]
+    labels: Sequence[Sequence[str]]
+    images: LabelledImages
+    doubts: Sequence[Sequence[str]]
+    division: Division
+    chosen: Sequence[np.ndarray]
+
+    def sets(self) -> dict[str, LabelledImages]:
+        """The three sets by name."""
+        return {name: self.images.take(members) for name, members in zip(SETS, self.chosen, strict=True)}
+
+    def doubts_of(self, number: int) -> Sequence[Sequence[str]]:
+        """The doubts of one photo's images."""
+        begin = sum(len(own) for own in self.labels[:number])
+        return self.doubts[begin : begin + len(self.labels[number])]
+
+    def contact_sheet(self) -> Image.Image:
+        """All images by set, the doubtful ones marked."""
+        title = f"{', '.join(reading.photo.name for reading in self.readings)}: {len(self.images)} "
+        title += things(self.images.classes)
+        doubts = {name: [self.doubts[i] for i in members] for name, members in zip(SETS, self.chosen, strict=True)}
+        return draw_sets(self.sets(), doubts, title)
+
+
+def read_sheets(
+    photos: Sequence[Path],
+    layouts: Sequence[Layout | None],
+    corrections: Mapping[Path, Corrections],
+    division: Division | None,
+    judge: Judge,
+) -> list[Reading]:
+    """What is found on each photo, right or not; without a layout ten rows are expected, as ``division`` says."""
+    usual = parse_rows("".join(DIGITS), (division or USUAL_DIVISION).row)
+    return [read_photo(p, layout, judge, corrections[p], usual) for p, layout in zip(photos, layouts, strict=True)]
+
+
+def divide(readings: Sequence[Reading], accept: bool, division: Division | None, seed: int, judge: Judge) -> Cutting:
+    """Draw the three sets from readings with right counts; a ``ToolkitError`` where a class has too few images."""
+    division = division or _printed_division(readings) or USUAL_DIVISION
+    labels = [labels_of(reading, accept) for reading in readings]
+    classes = natural_order(name for own in labels for name in own)
+    cut = together([_labelled(reading, own, classes) for reading, own in zip(readings, labels, strict=True)])
+    names = [f"{reading.photo.name} {row}:{column}" for reading in readings for row, column in reading.found]
+    probabilities = np.concatenate([reading.probabilities for reading in readings])
+    doubts = find_doubts(cut, probabilities, judge.classes, names)
+    return Cutting(readings, labels, cut, doubts, division, assign_sets(cut.labels, classes, seed, division))
+
+
 def cut_sheets(
     photos: Sequence[Path],
     layouts: Sequence[Layout | None],
     *,
     out: Path | None = None,
     skip: Sequence[str] = (),
+    label: Sequence[str] = (),
+    add: Sequence[str] = (),
     accept: bool = False,
     replace: bool = False,
     seed: int = 0,
@@ -42,9 +102,10 @@ def cut_sheets(
 ) -> Path:
     """Cut photos, each with its layout, into the three sets below ``out`` (the repository); returns the run's folder.
 
-    ``division`` says how many images of a class go where; without it a printed page's code, or the usual one.
-    The folder holds the overlays, the contact sheet and the provenance of every image. Raises ``ToolkitError``
-    before any set is touched: when a count is not what was promised, or a set exists and ``replace`` is not said.
+    ``skip``, ``label`` and ``add`` are corrections as ``parse_corrections`` takes them. ``division`` says how many
+    images of a class go where; without it a printed page's code, or the usual one. The folder holds the overlays, the
+    contact sheet and the provenance of every image. Raises ``ToolkitError`` before any set is touched: when a count is
+    not what was promised, or a set exists and ``replace`` is not said.
     """
     folder = out or ROOT
     taken = existing_sets(folder)
@@ -52,48 +113,38 @@ def cut_sheets(
         raise ToolkitError(
             f"{taken[0]} exists already. Add --replace to put it aside, or name another folder with --out."
         )
-    skips = parse_skips(skip, photos)
+    corrections = parse_corrections(photos, skip, label, add)
     options = {
         "out": str(folder),
         "photos": [str(photo) for photo in photos],
         "rows": [layout and (layout.rows or layout.one) for layout in layouts],
         "skip": list(skip),
+        "label": list(label),
+        "add": list(add),
         "accept": accept,
         "seed": seed,
         "model": model,
     }
     with start_run("sheet_cut.py", options) as run:
         judge = judge_with(model)
-        usual = parse_rows("".join(DIGITS), (division or USUAL_DIVISION).row)
-        readings = [read_photo(p, layout, judge, skips[p], usual) for p, layout in zip(photos, layouts, strict=True)]
+        readings = read_sheets(photos, layouts, corrections, division, judge)
         for reading in readings:
             _tell(reading)
         _check_counts(run, readings, accept)
-        division = division or _printed_division(readings) or USUAL_DIVISION
-        run.options.update(per_class=str(division))
-        found = [labels_of(reading, accept) for reading in readings]
-        classes = natural_order(name for own in found for name in own)
-        cut = together([_labelled(reading, own, classes) for reading, own in zip(readings, found, strict=True)])
-        names = [f"{reading.photo.name} {row}:{column}" for reading in readings for row, column in reading.places()]
-        probabilities = np.concatenate([reading.probabilities for reading in readings])
-        doubts = find_doubts(cut, probabilities, judge.classes, names)
-        ends = np.cumsum([len(reading.images) for reading in readings])
-        for number, (reading, own) in enumerate(zip(readings, found, strict=True)):
-            own_doubts = doubts[ends[number] - len(own) : ends[number]]
-            save_picture(draw_overlay(reading, own, own_doubts), run.folder / _overlay_name(readings, number))
-        chosen = assign_sets(cut.labels, classes, seed, division)
-        sets = {name: cut.take(members) for name, members in zip(SETS, chosen, strict=True)}
-        title = f"{', '.join(photo.name for photo in photos)}: {len(cut)} {things(classes)}"
-        by_set = {name: [doubts[i] for i in members] for name, members in zip(SETS, chosen, strict=True)}
-        contact_sheet = save_picture(draw_sets(sets, by_set, title), run.folder / "contact_sheet.png")
+        cutting = divide(readings, accept, division, seed, judge)
+        run.options.update(per_class=str(cutting.division))
+        for number, (reading, own) in enumerate(zip(readings, cutting.labels, strict=True)):
+            overlay = draw_overlay(reading, own, cutting.doubts_of(number))
+            save_picture(overlay, run.folder / _overlay_name(readings, number))
+        contact_sheet = save_picture(cutting.contact_sheet(), run.folder / "contact_sheet.png")
         aside = run.folder / "replaced sets"
-        files = replace_sets(folder, sets, aside)
-        run.write_csv("provenance.csv", _provenance(readings, cut, doubts, chosen, files, folder))
-        doubtful = sum(bool(reasons) for reasons in doubts)
+        files = replace_sets(folder, cutting.sets(), aside)
+        run.write_csv("provenance.csv", _provenance(cutting, files, folder))
+        doubtful = sum(bool(reasons) for reasons in cutting.doubts)
         print(f"Cut: {len(files)} images into {', '.join(map(repr, SETS))} below {folder}")
         if taken:
             print(f"Put aside: the former sets, in {aside}")
-        print(f"Doubtful: {doubtful} of {len(cut)}. Look at {contact_sheet}")
+        print(f"Doubtful: {doubtful} of {len(cutting.images)}. Look at {contact_sheet}")
     return run.folder
 
 
@@ -181,25 +232,18 @@ def _check_counts(run: Run, readings: Sequence[Reading], accept: bool) -> None:
         more = f" ({len(complaints) - 1} more rows)" if len(complaints) > 1 else ""
         raise ToolkitError(
             f"{reading.photo}: {next(iter(complaints.values()))}{more}. Look at {picture}; then leave out what does "
-            "not belong (--skip ROW:COL), say otherwise what is written (--rows), take rows as they are (--accept), "
-            "or take the photo again."
+            "not belong (--skip ROW:COL), add what was missed (--add), say otherwise what is written (--rows), take rows as "
+            "they are (--accept), or take the photo again."
         )
 
 
-def _provenance(
-    readings: Sequence[Reading],
-    cut: LabelledImages,
-    doubts: Sequence[Sequence[str]],
-    chosen: Sequence[np.ndarray],
-    files: Sequence[Path],
-    folder: Path,
-) -> list[dict[str, object]]:
+def _provenance(cutting: Cutting, files: Sequence[Path], folder: Path) -> list[dict[str, object]]:
     """Where every image came from and where it went, a row each, in reading order."""
-    ordered = [int(i) for members in chosen for i in members]
+    ordered = [int(i) for members in cutting.chosen for i in members]
     went = {i: file.relative_to(folder) for i, file in zip(ordered, files, strict=True)}
     rows: list[dict[str, object]] = []
-    for reading in readings:
-        for box, (row, column), chances in zip(reading.boxes, reading.places(), reading.probabilities, strict=True):
+    for reading in cutting.readings:
+        for box, (row, column), chances in zip(reading.boxes, reading.found, reading.probabilities, strict=True):
             number = len(rows)
             file = went.get(number)
             rows.append(
@@ -209,12 +253,12 @@ def _provenance(
                     "row": row,
                     "column": column,
                     **dict(zip(("left", "top", "right", "bottom"), box, strict=True)),
-                    "label": cut.name(number),
+                    "label": cutting.images.name(number),
                     "set": file.parts[0] if file else "left over",
                     "file": file.as_posix() if file else "",
                     "read_as": reading.known[int(chances.argmax())],
                     "probability": round(float(chances.max()), 4),
-                    "doubts": "; ".join(doubts[number]),
+                    "doubts": "; ".join(cutting.doubts[number]),
                 }
             )
     return rows

@@ -37,10 +37,11 @@ def draw_overlay(reading: Reading, labels: Sequence[str] | None, doubts: Sequenc
         letters = pillow_font(text, max(12, round(0.35 * (bottom - top))))
         draw.text((left - 3, top - 4), shown(text), fill=colour, font=letters, anchor="ls")
 
-    for number, (box, (row, column)) in enumerate(zip(reading.boxes, reading.places(), strict=True)):
+    for number, (box, (row, _)) in enumerate(zip(reading.boxes, reading.places(), strict=True)):
         wrong = -1 in reading.complaints or row - 1 in reading.complaints
         colour = WRONG if wrong else DOUBTFUL if doubts and doubts[number] else GOOD
-        frame(box, colour, f"{row}:{column}" if labels is None or wrong else labels[number])
+        place = "{}:{}".format(*reading.found[number])
+        frame(box, colour, place if labels is None or wrong else labels[number])
     for box in reading.skipped:
         frame(box, SKIPPED, "skipped")
     return image
