@@ -232,8 +232,8 @@ def _check_counts(run: Run, readings: Sequence[Reading], accept: bool) -> None:
         more = f" ({len(complaints) - 1} more rows)" if len(complaints) > 1 else ""
         raise ToolkitError(
             f"{reading.photo}: {next(iter(complaints.values()))}{more}. Look at {picture}; then leave out what does "
-            "not belong (--skip ROW:COL), add what was missed (--add), say otherwise what is written (--rows), take rows as "
-            "they are (--accept), or take the photo again."
+            "not belong (--skip ROW:COL), add what was missed (--add), say otherwise what is written (--rows), take "
+            "rows as they are (--accept), or take the photo again."
         )
 
 
