@@ -10,19 +10,15 @@ Expect  lr_find.png with the suggestions marked, the numbers in lr_find.json.
 
 from pathlib import Path
 
-from toolkit.data.augment import augmentation
 from toolkit.data.image_sets import load_sets
-from toolkit.data.loaders import make_loaders
 from toolkit.data.mnist import load_mnist
 from toolkit.data.splits import hold_out
 from toolkit.errors import ToolkitError
 from toolkit.models import ARCHITECTURES, build_model
-from toolkit.models.bundle import load_model
 from toolkit.reporting.plots import plot_learning_rates, save_figure
 from toolkit.runs import start_run
+from toolkit.training.adapting import Adaptation, load_for, make_adapting_learner
 from toolkit.training.devices import choose_device
-from toolkit.training.fit import make_learner
-from toolkit.training.freezing import KeepFrozenInEval, freeze_all_but_last
 from toolkit.training.lr_finder import LearningRates, find_learning_rate
 from toolkit.training.seeds import seed_everything
 
@@ -57,11 +53,10 @@ def run(
             training, validation = hold_out(load_mnist(mnist).training, 5000, seed)
         else:
             raise ToolkitError(f"There are no data '{data}'. Choose digits or mnist.")
-        network = (build_model(model) if model in ARCHITECTURES else load_model(model)[0]).to(place)
-        freezing = freeze_all_but_last(network, layers)
+        network = (build_model(model) if model in ARCHITECTURES else load_for(model, training).network).to(place)
+        how = Adaptation(layers, 0.0, batch_size=batch_size, weight_decay=weight_decay, augment=augment)
+        learner, freezing = make_adapting_learner(network, training, validation, how, seed, place)
         print(f"Layers: {freezing}")
-        loaders = make_loaders(training, validation, batch_size, seed, place, augmentation(augment))
-        learner = make_learner(network, loaders, [KeepFrozenInEval(freezing)], weight_decay=weight_decay)
         found = find_learning_rate(learner, lowest, highest, iterations)
 
         run.write_json("lr_find.json", found.as_record())

@@ -121,3 +121,9 @@ def test_a_network_may_name_its_parts_like_our_callbacks_theirs(examples, tmp_pa
     saved = SavedState(tmp_path, "x")
     fit_one_cycle(make_learner(network, loaders), 2, [0.01], keep_best=True, patience=2, saved=saved)
     fit_plain_sgd(make_learner(network, loaders), 2, 0.01, show_progress=False, saved=saved)
+
+
+def test_who_watches_is_told_of_every_epoch(learner):
+    seen = []
+    fit_one_cycle(learner(), 3, [0.01], told=lambda rows: seen.append([row.epoch for row in rows]))
+    assert seen == [[1], [1, 2], [1, 2, 3]]

@@ -22,7 +22,7 @@ from toolkit.training.adapting import (
 from toolkit.training.devices import choose_device
 from toolkit.training.export import export_learner
 from toolkit.training.fit import fit_one_cycle
-from toolkit.training.history import best_epoch
+from toolkit.training.history import Epoch, best_epoch, history_rows
 from toolkit.training.lr_finder import find_learning_rate
 from toolkit.training.state import SavedState
 
@@ -89,7 +89,11 @@ def finetune(
 
         rates = layer_rates(freezing, replace(how, lr=lr))
         saved = SavedState(run.folder / STATE, {"sets": sets.sha256(), "model": card.weights_sha256})
-        history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=patience, saved=saved)
+
+        def tell(rows: list[Epoch]) -> None:  # whoever watches sees the curves grow
+            run.write_csv("history.csv", history_rows(rows))
+
+        history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=patience, saved=saved, told=tell)
         run.facts.update(saved.facts())
         logits = predict_logits(network, sets.validation.images)
         after = score_logits(logits, sets.validation)

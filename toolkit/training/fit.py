@@ -1,7 +1,7 @@
 """Training: fastai's Learner, one cycle of the learning rate, and the history it leaves."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -63,13 +63,14 @@ def fit_one_cycle(
     patience: int | None = None,
     show_progress: bool = True,
     saved: SavedState | None = None,
+    told: Callable[[list[Epoch]], None] | None = None,
 ) -> list[Epoch]:
     """Train with Smith's one-cycle schedule ("Super-convergence", 2018); returns one row per epoch.
 
     ``lr`` holds the peak rate of each parameter group, from input to output. ``keep_best`` leaves the model as it
     was after the epoch with the lowest validation loss; ``patience`` stops after so many epochs without a
-    lower one. With ``saved`` training goes on from the state kept there. Raises ``LossNotFiniteError`` when training
-    diverges, ``ToolkitError`` when an argument makes no sense.
+    lower one. With ``saved`` training goes on from the state kept there; ``told`` is given all rows after each
+    epoch. Raises ``LossNotFiniteError`` when training diverges, ``ToolkitError`` when an argument makes no sense.
     """
     if epochs < 1:
         raise ToolkitError(f"Cannot train for {epochs} epochs. Choose 1 or more.")
@@ -78,7 +79,7 @@ def fit_one_cycle(
         raise ToolkitError(f"Cannot train with the learning rate {rates}. Choose positive numbers.")
     if patience is not None and patience < 1:
         raise ToolkitError(f"Cannot wait {patience} epochs for a lower loss. Choose a patience of 1 or more.")
-    history = History()
+    history = History(told)
     progress = ProgressBar(history, show_progress)
     guard = StopAtNonFiniteLoss()
     best = KeepBest(history) if keep_best else None

@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -63,9 +64,13 @@ def freely_named(callback: type[Callback]) -> type[Callback]:
 
 @freely_named
 class History(Callback):
-    """Collects one ``Epoch`` after the other."""
+    """Collects one ``Epoch`` after the other; ``told`` is given all of them after each."""
 
     order = 55  # after fastai's Recorder
+
+    def __init__(self, told: Callable[[list[Epoch]], None] | None = None) -> None:
+        super().__init__()
+        self.told = told
 
     def before_fit(self) -> None:
         self.epochs: list[Epoch] = []
@@ -97,6 +102,8 @@ class History(Callback):
                 seconds=round(time.perf_counter() - self.started, 3),
             )
         )
+        if self.told:
+            self.told(self.epochs)
 
 
 @freely_named
