@@ -140,6 +140,21 @@ def doctor(digits: Digits = None) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def page(
+    port: Annotated[int, typer.Option(help="where it listens, on this machine alone; 0 takes any free port")] = 8360,
+    phone: Annotated[
+        bool, typer.Option("--phone", help="let a phone in the same network send photos, one at a time")
+    ] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="open no browser, only say the address")] = False,
+    digits: Digits = None,
+) -> None:
+    """Photograph, train, compare and draw in the browser."""
+    from toolkit.page.serving import serve
+
+    serve(port, phone, not no_browser, digits)
+
+
 @data.command("mnist")
 def data_mnist(
     folder: Annotated[Path | None, typer.Option("--mnist", help="folder that already has the four files")] = None,

@@ -17,6 +17,7 @@ HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1")  # how such a file begins, after 
 LARGEST = 60_000_000  # pixels: the biggest phone cameras take 50 megapixels
 LONGEST_SIDE = 32_000  # pixels: OpenCV's own limit for what it resamples is 32,767
 LARGEST_FILE = 200_000_000  # bytes
+REMEDY = f"Expected one image, {', '.join(FORMATS)}; choose another file."
 # what Pillow raises over EXIF that it cannot parse, while the pixels are intact
 DAMAGED_EXIF = (OSError, ValueError, SyntaxError, TypeError, KeyError, ZeroDivisionError, struct.error)
 
@@ -28,17 +29,21 @@ def read_grey(path: Path) -> np.ndarray:
     that is missing, not one of ``FORMATS``, animated, larger than ``LARGEST`` pixels, or damaged; size is
     judged by the header, before anything is decoded.
     """
-    return np.asarray(_eight_bits(path).convert("L"))
+    return grey_of(open_image(path))
+
+
+def grey_of(image: Image.Image) -> np.ndarray:
+    """A decoded image as ``read_grey`` gives it."""
+    return np.asarray(_eight_bits(image).convert("L"))
 
 
 def read_rgb(path: Path) -> np.ndarray:
     """Read an image as ``read_grey`` does, but in colour: uint8 of shape (H, W, 3)."""
-    return np.asarray(_eight_bits(path).convert("RGB"))
+    return np.asarray(_eight_bits(open_image(path)).convert("RGB"))
 
 
-def _eight_bits(path: Path) -> Image.Image:
+def _eight_bits(image: Image.Image) -> Image.Image:
     """An upright image of 8 bits a channel, without transparency."""
-    image = open_image(path)
     with warnings.catch_warnings(), contextlib.suppress(*DAMAGED_EXIF):
         warnings.simplefilter("ignore")  # Pillow's, about damaged EXIF
         image = ImageOps.exif_transpose(image)  # a missing or invalid orientation means: as stored
@@ -64,38 +69,41 @@ def _formats() -> tuple[str, ...]:
 
 def open_image(path: Path) -> Image.Image:
     """Decode one image file as it is stored, with the checks that ``read_grey`` names."""
-    remedy = f"Expected one image, {', '.join(FORMATS)}; choose another file."
     try:
         if path.is_dir():
-            raise ToolkitError(f"{path} is a folder. {remedy}")
+            raise ToolkitError(f"{path} is a folder. {REMEDY}")
     except ValueError as error:  # NUL in its name
-        raise ToolkitError(f"{path} cannot be read: {error}. {remedy}") from error
-    content = read_file(path, LARGEST_FILE)
+        raise ToolkitError(f"{path} cannot be read: {error}. {REMEDY}") from error
+    return decode(read_file(path, LARGEST_FILE), str(path))
+
+
+def decode(content: bytes, name: str) -> Image.Image:
+    """The same for what a file holds, or what was uploaded; ``name`` is for the messages."""
     with warnings.catch_warnings(), silenced():
         warnings.simplefilter("ignore")  # Pillow's, about sizes judged below
         try:
             image = Image.open(io.BytesIO(content), formats=_formats())
             if image.width * image.height > LARGEST or max(image.size) > LONGEST_SIDE:
                 raise ToolkitError(
-                    f"{path} has {image.width} x {image.height} pixels, more than {LARGEST // 1_000_000} "
+                    f"{name} has {image.width} x {image.height} pixels, more than {LARGEST // 1_000_000} "
                     f"million or {LONGEST_SIDE:,} on a side. Scale it down."
                 )
             if image.mode == "LAB":  # which Pillow reads but cannot turn into grey
-                raise ToolkitError(f"{path} has CIELAB colours. Save it as a JPEG or PNG.")
+                raise ToolkitError(f"{name} has CIELAB colours. Save it as a JPEG or PNG.")
             # MPO is a JPEG photo with previews or depth behind it
             if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
-                raise ToolkitError(f"{path} has several frames or pages. {remedy}")
+                raise ToolkitError(f"{name} has several frames or pages. {REMEDY}")
             image.load()
         except UnidentifiedImageError as error:
             if content[4:12] in HEIC:
                 raise ToolkitError(
-                    f"{path} is a HEIC photo. Have the phone save JPEG, or install what reads it: pip install pi-heif"
+                    f"{name} is a HEIC photo. Have the phone save JPEG, or install what reads it: pip install pi-heif"
                 ) from error
-            raise ToolkitError(f"{path} is not an image. {remedy}") from error
+            raise ToolkitError(f"{name} is not an image. {REMEDY}") from error
         except Image.DecompressionBombError as error:
-            raise ToolkitError(f"{path} is too large to be an image of digits. Scale it down.") from error
+            raise ToolkitError(f"{name} is too large to be an image of digits. Scale it down.") from error
         except ToolkitError:
             raise
         except Exception as error:  # whatever a decoder stumbles over
-            raise ToolkitError(f"{path} is damaged: {error}. Make or export it again.") from error
+            raise ToolkitError(f"{name} is damaged: {error}. Make or export it again.") from error
     return image

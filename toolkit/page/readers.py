@@ -1,0 +1,97 @@
+"""Models that read what was drawn or photographed, kept in memory while the page is open."""
+
+import base64
+import io
+import threading
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from starlette.requests import Request
+from torch import nn
+
+from toolkit.classes import check_name
+from toolkit.errors import ToolkitError
+from toolkit.evaluation.scores import predict_logits
+from toolkit.images.normal_form import normal_form
+from toolkit.images.reading import decode, grey_of
+from toolkit.images.single_digit import isolate_ink
+from toolkit.models.bundle import ModelCard, load_model, published_models
+from toolkit.page.past_runs import past_runs
+from toolkit.paths import atomic_write, runs_folder
+
+MOST_RUNS = 8  # fine-tuned models that are offered, the latest
+MOST_LOADED = 8
+USUAL = "mnist_resnet"
+
+
+class Readers:
+    """The published models and the latest fine-tuned ones, by ids."""
+
+    def __init__(self, digits: Path | None, folder: Path) -> None:
+        self.digits, self.folder = digits, folder
+        self.loaded: dict[str | Path, tuple[nn.Module, ModelCard]] = {}
+        threading.Thread(target=self._load, args=(USUAL,), daemon=True).start()  # ready before somebody has drawn
+
+    def choices(self) -> list[dict[str, Any]]:
+        """What the page offers; the published model and the latest fine-tuned one are ticked."""
+        published = [{"id": name, "name": name, "usual": name == USUAL} for name in published_models()]
+        tuned = [
+            {"id": run.id, "name": f"{run.folder.parent.name.replace('_', ' ')}, {run.folder.name}", "usual": i == 0}
+            for i, run in enumerate(self._tuned())
+        ]
+        return published + tuned
+
+    def _tuned(self) -> list[Any]:
+        return [run for run in past_runs("finetune_*") if (run.folder / "model" / "model.json").is_file()][:MOST_RUNS]
+
+    def place(self, name: str) -> str | Path:
+        """What ``load_model`` takes, for an id."""
+        if name in published_models():
+            return name
+        for run in self._tuned():
+            if run.id == name:
+                return Path(run.folder)
+        raise ToolkitError(f"There is no model '{name[:40]}'. Choose one that the page shows.")
+
+    def _load(self, place: str | Path) -> tuple[nn.Module, ModelCard]:
+        if place not in self.loaded:
+            while len(self.loaded) >= MOST_LOADED:
+                self.loaded.pop(next(iter(self.loaded)))
+            self.loaded[place] = load_model(place)
+        return self.loaded[place]
+
+    def read(self, request: Request, sent: bytes) -> dict[str, Any]:
+        """What each of the models that the request names reads in a drawing or a photo."""
+        grey = grey_of(decode(sent, "The drawing"))
+        image = normal_form(isolate_ink(grey))
+        models = []
+        for name in request.query_params.getlist("model")[:MOST_LOADED]:
+            network, card = self._load(self.place(name))
+            chances = torch.softmax(predict_logits(network, image[None, None]), dim=1)[0]
+            top = chances.topk(min(5, len(card.classes)))
+            said = [(card.classes[label], value) for label, value in zip(top.indices, top.values.tolist(), strict=True)]
+            models.append({"name": card.name, "top": said})
+        return {"many": False, "image": data_uri(Image.fromarray(255 - image)), "models": models}
+
+    def explain(self, request: Request, sent: bytes) -> dict[str, Any]:
+        """Why they read it so."""
+        raise ToolkitError("Not there yet.")
+
+    def keep(self, request: Request, sent: bytes) -> dict[str, Any]:
+        """Put a drawing aside, in the form of an image to train on; never into one of the three sets."""
+        label = check_name(request.query_params.get("label", ""))
+        image = normal_form(isolate_ink(grey_of(decode(sent, "The drawing"))))
+        path = runs_folder() / "drawn" / label / f"{label}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.jpg"
+        with atomic_write(path) as temporary:
+            Image.fromarray(image).save(temporary, format="JPEG", quality=95)
+        return {"said": f"Put aside as {label}: {path}"}
+
+
+def data_uri(image: Image.Image, form: str = "PNG") -> str:
+    """A picture within JSON."""
+    stream = io.BytesIO()
+    image.save(stream, form)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
