@@ -70,8 +70,10 @@ async def body_of(request: Request, most: int = LARGEST_FILE) -> bytes:
 def listen(address: str, port: int) -> socket.socket:
     """A socket that listens; a ``ToolkitError`` where the port is taken."""
     try:
-        return socket.create_server((address, port), reuse_port=False)
-    except (OSError, OverflowError) as error:
+        if not 0 <= port < 2**16:
+            raise OSError("it must lie between 0 and 65535")
+        return socket.create_server((address, port))
+    except OSError as error:
         raise ToolkitError(f"Port {port} cannot be used: {error}. Choose another one with --port.") from error
 
 
@@ -102,7 +104,8 @@ class PhoneDoor:
         self.received = False
         app = Starlette(routes=[Route("/{token}", self.answer, methods=["GET", "POST"])])
         self.server = server(Gate(app, (host,)))
-        threading.Thread(target=self.server.run, args=([self.socket],), daemon=True).start()
+        self.thread = threading.Thread(target=self.server.run, args=([self.socket],), daemon=True)
+        self.thread.start()
 
     async def answer(self, request: Request) -> Response:
         """The upload page, or what came of an upload."""
@@ -133,9 +136,12 @@ async def _uploaded(request: Request) -> bytes:
 
     try:
         form = await MultiPartParser(request.headers, once(), max_files=1, max_fields=0).parse()
-        photo = form.get("photo")
     except (MultiPartException, KeyError, UnicodeDecodeError) as error:
         raise ToolkitError(f"This is no form with a photo: {error}.") from error
-    if not isinstance(photo, UploadFile):
-        raise ToolkitError("There is no photo in this form.")
-    return await photo.read()
+    try:
+        photo = form.get("photo")
+        if not isinstance(photo, UploadFile):
+            raise ToolkitError("There is no photo in this form.")
+        return await photo.read()
+    finally:
+        await form.close()

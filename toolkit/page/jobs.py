@@ -24,6 +24,7 @@ OFFERED = {  # recipes by the step of the page that offers them; find_lr draws t
     "home": ("assignment_4", "evaluate_models", "report", "hand_in"),
 }
 NOT_OFFERED = {"device", "data"}  # nor what names a file: no path comes from the browser
+ENDED = {0: "finished", 130: "stopped", 143: "stopped", -15: "stopped"}  # the last before it could say so itself
 MOST = 2  # at once: they share the cores
 LONGEST = 300  # letters of a value
 SHOWN = 4000  # bytes of what a command has said
@@ -51,11 +52,7 @@ class Job:
     def record(self) -> dict[str, Any]:
         """What the page shows of it."""
         said = read_file(self.log)[-SHOWN:].decode(errors="replace")
-        ended = (
-            "running"
-            if self.running
-            else {0: "finished", 130: "interrupted", 143: "stopped"}.get(self.process.returncode, "failed")
-        )
+        ended = "running" if self.running else ENDED.get(self.process.returncode, "failed")
         return {
             "name": self.name,
             "recipe": self.words[1],

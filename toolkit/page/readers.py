@@ -2,7 +2,6 @@
 
 import base64
 import io
-import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,6 @@ class Readers:
     def __init__(self, digits: Path | None, folder: Path) -> None:
         self.digits, self.folder = digits, folder
         self.loaded: dict[str | Path, tuple[nn.Module, ModelCard]] = {}
-        threading.Thread(target=self._load, args=(USUAL,), daemon=True).start()  # ready before somebody has drawn
 
     def choices(self) -> list[dict[str, Any]]:
         """What the page offers; the published model and the latest fine-tuned one are ticked."""
@@ -56,7 +54,8 @@ class Readers:
                 return Path(run.folder)
         raise ToolkitError(f"There is no model '{name[:40]}'. Choose one that the page shows.")
 
-    def _load(self, place: str | Path) -> tuple[nn.Module, ModelCard]:
+    def load(self, place: str | Path = USUAL) -> tuple[nn.Module, ModelCard]:
+        """A model, read from the disk the first time."""
         if place not in self.loaded:
             while len(self.loaded) >= MOST_LOADED:
                 self.loaded.pop(next(iter(self.loaded)))
@@ -69,7 +68,7 @@ class Readers:
         image = normal_form(isolate_ink(grey))
         models = []
         for name in request.query_params.getlist("model")[:MOST_LOADED]:
-            network, card = self._load(self.place(name))
+            network, card = self.load(self.place(name))
             chances = torch.softmax(predict_logits(network, image[None, None]), dim=1)[0]
             top = chances.topk(min(5, len(card.classes)))
             said = [(card.classes[label], value) for label, value in zip(top.indices, top.values.tolist(), strict=True)]

@@ -25,7 +25,10 @@ def serve(port: int, phone: bool, browser: bool, digits: Path | None) -> None:
             webbrowser.open(address)
 
     threading.Thread(target=open_when_ready, daemon=True).start()
+    loading = threading.Thread(target=page.readers.load)  # ready before somebody has drawn
+    loading.start()
     try:
         running.run([own])
     finally:
         page.close()
+        loading.join()

@@ -1,0 +1,121 @@
+import socket
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from tests.page.conftest import HOST
+from toolkit.errors import ToolkitError
+from toolkit.page import gate
+from toolkit.page.gate import Gate, PhoneDoor, listen
+
+
+@pytest.fixture
+def open_gate():
+    app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("in"), methods=["GET", "POST"])])
+    return TestClient(Gate(app, (HOST, "localhost:8360")), base_url=f"http://{HOST}")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example:8360"},  # another name for this machine: DNS rebinding
+        {"host": "127.0.0.1"},
+        {"host": "127.0.0.1:80"},
+        {"origin": "http://evil.example"},
+        {"origin": "https://127.0.0.1:8360"},
+        {"origin": "null"},  # a sandboxed frame, a file
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_strangers_are_refused(open_gate, headers, method):
+    answer = open_gate.request(method, "/", headers=headers)
+    assert answer.status_code == 403
+    assert "in" not in answer.text.split()
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin"}, {"host": "localhost:8360"}]
+)
+def test_the_page_itself_is_let_in_and_told_to_load_nothing_from_elsewhere(open_gate, headers):
+    answer = open_gate.post("/", headers=headers)
+    assert answer.text == "in"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_port_that_is_taken_is_named():
+    with listen("127.0.0.1", 0) as taken, pytest.raises(ToolkitError, match="--port"):
+        listen("127.0.0.1", taken.getsockname()[1])
+    with pytest.raises(ToolkitError, match="--port"):
+        listen("127.0.0.1", 70000)
+
+
+@pytest.fixture
+def phone(monkeypatch):
+    monkeypatch.setattr(gate, "own_address", lambda: "127.0.0.1")
+    kept = []
+
+    def keep(content):
+        if content == b"no picture":
+            raise ToolkitError("This is not an image.")
+        kept.append(content)
+
+    door = PhoneDoor(keep)
+    door.kept = kept
+    yield door
+    door.close()
+    door.thread.join(10)
+
+
+def test_a_phone_sends_one_photo_and_the_door_closes(phone):
+    assert "Send one photo" in httpx.get(phone.address).text
+    answer = httpx.post(phone.address, files={"photo": ("a.jpg", b"a picture")})
+    assert answer.status_code == 200
+    assert phone.kept == [b"a picture"]
+    phone.thread.join(10)
+    assert not phone.thread.is_alive()
+    with pytest.raises(httpx.TransportError):
+        httpx.get(phone.address)
+
+
+def test_what_is_no_photo_does_not_close_the_door(phone):
+    assert "not an image" in httpx.post(phone.address, files={"photo": ("a.jpg", b"no picture")}).text
+    for body in ({"data": {"photo": "x"}}, {"files": {"other": ("a.jpg", b"x")}}, {"content": b"x"}):
+        assert httpx.post(phone.address, **body).status_code == 400
+    assert phone.kept == []
+    assert httpx.post(phone.address, files={"photo": ("a.jpg", b"x")}).status_code == 200
+
+
+def test_without_the_token_there_is_nothing(phone):
+    root = phone.address.rpartition("/")[0]
+    for place in (root, f"{root}/", f"{root}/{'x' * 32}", f"{root}/state", f"{phone.address}/x"):
+        assert httpx.get(place).status_code == 404
+        assert httpx.post(place, files={"photo": ("a.jpg", b"x")}).status_code in (404, 405)
+    assert httpx.get(phone.address, headers={"host": "evil.example"}).status_code == 403
+    assert phone.kept == []
+
+
+def test_too_much_is_not_taken_in(phone, monkeypatch):
+    monkeypatch.setattr(gate, "LARGEST_FILE", 1000)
+    monkeypatch.setattr(gate.body_of, "__defaults__", (1000,))
+    answer = httpx.post(phone.address, files={"photo": ("a.jpg", b"x" * 2000)})
+    assert answer.status_code == 400
+    assert "larger than" in answer.text
+
+
+def test_this_machine_knows_its_address_or_says_so(monkeypatch):
+    class Offline(socket.socket):
+        def connect(self, _):
+            raise OSError("unreachable")
+
+    monkeypatch.setattr(socket, "socket", Offline)
+    with pytest.raises(ToolkitError, match="in no network"):
+        gate.own_address()

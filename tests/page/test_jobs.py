@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from tests.page.conftest import finished, post
+from toolkit.errors import ToolkitError
+from toolkit.page.jobs import OFFERED, form, offered, words_for
+from toolkit.recipes import recipe_names
+
+
+def test_what_is_offered_exists_and_asks_for_no_path():
+    names = [name for step in OFFERED.values() for name in step]
+    assert set(names) <= set(recipe_names())
+    for name in names:
+        asked = form(offered(name))["options"]
+        assert asked
+        assert not {"digits", "out", "mnist", "words", "photo", "device"} & {option["name"] for option in asked}
+        assert all(option["help"] for option in asked)
+
+
+def test_forms_become_command_lines(tmp_path):
+    values = {"model": "mnist_cnn", "lr": "0.01", "epochs": 3, "dropout": "", "fresh": True}
+    words = words_for("finetune_two_layers", values, tmp_path)
+    said = ["--model=mnist_cnn", "--lr=0.01", "--epochs=3", "--fresh", f"--digits={tmp_path}"]
+    assert words == ("recipe", "finetune_two_layers", *said)
+    assert words_for("finetune_two_layers", {"fresh": False}, None) == ("recipe", "finetune_two_layers")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "values"),
+    [
+        ("pretrain", {}),
+        ("../recipes/report", {}),
+        ("report", {"words": "/etc/passwd"}),
+        ("report", {"out": "/tmp/x"}),
+        ("finetune_two_layers", {"digits": "/etc"}),
+        ("finetune_two_layers", {"device": "cuda"}),
+        ("finetune_two_layers", {"model": "/etc"}),
+        ("finetune_two_layers", {"model": "../checkpoints/mnist_cnn"}),
+        ("finetune_two_layers", {"--digits": "/etc"}),
+        ("report", {"authors": "a\nb"}),
+        ("report", {"authors": "a" * 1000}),
+    ],
+)
+def test_what_the_page_does_not_show_is_refused(recipe, values):
+    with pytest.raises(ToolkitError):
+        words_for(recipe, values, None)
+
+
+def test_a_value_is_never_taken_for_an_option(page, client):
+    job, status = post(client, "/jobs", {"recipe": "report", "options": {"authors": "--out=/tmp/evil"}})
+    assert status == 200
+    assert "--authors=--out=/tmp/evil" in job["command"]
+
+
+def test_a_command_says_how_it_ended(page, client):
+    job, _ = post(client, "/jobs", {"recipe": "hand_in", "options": {"ids": "7"}})
+    ended = finished(page, job["name"])
+    assert ended["status"] == "failed"
+    assert ended["said"].startswith("Error: ")
+    assert [listed["name"] for listed in client.get("/jobs").json()] == [job["name"]]
+
+
+def test_a_stopped_training_is_interrupted_and_two_at_once_are_enough(page, client, small_model):
+    asked = {"recipe": "finetune_two_layers", "options": {"epochs": "100000"}}
+    names = []
+    for seed in "12":
+        job, status = post(client, "/jobs", {**asked, "options": {**asked["options"], "seed": seed}})
+        assert status == 200
+        names.append(job["name"])
+    answer, status = post(client, "/jobs", asked)
+    assert status == 400
+    assert "Wait for one" in answer["error"]
+    for name in names:
+        assert post(client, f"/jobs/{name}/stop")[1] == 200
+        assert finished(page, name)["status"] == "stopped"
+
+
+def test_what_was_not_started_here_cannot_be_stopped(client):
+    assert client.post("/jobs/1/stop", content="{}").status_code == 404
+    assert client.get("/jobs/../../etc/file").status_code == 404
+
+
+def test_closing_ends_what_runs(page, client):
+    job, _ = post(client, "/jobs", {"recipe": "tune_finetuning", "options": {}})
+    page.close()
+    assert not page.jobs.known[job["name"]].running
+    assert Path(page.jobs.known[job["name"]].log).exists()

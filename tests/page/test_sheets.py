@@ -1,0 +1,125 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks.example_digits import writer_ink
+from benchmarks.simulate import TEN_ROWS, Camera, save_photo, simulate_sheet
+from tests.page.conftest import png, post
+from toolkit.data.image_sets import find_problems, read_all_sets
+
+NONE = {"skip": [], "label": {}, "add": []}
+ASKED = {"rows": "", "digit": "", "per_class": "", "corrections": [NONE]}
+
+
+@pytest.fixture(scope="module")
+def eleven_photo(tmp_path_factory):
+    """Ten rows, the last a nine short."""
+    path = tmp_path_factory.mktemp("photo") / "eleven.jpg"
+    rows = [*TEN_ROWS[:9], "9" * 11]
+    save_photo(simulate_sheet(writer_ink(3), rows, camera=Camera(megapixels=1, noise=1.5), seed=1), path)
+    return path
+
+
+def uploaded(client, content) -> str:
+    answer, status = post(client, "/photos", content)
+    assert status == 200
+    return answer["sheet"]
+
+
+def test_sets_are_made_when_the_counts_are_right_and_not_before(client, digits, eleven_photo, sheet_photo):
+    sheet = uploaded(client, eleven_photo.read_bytes())
+    before = read_all_sets(digits)["Training Set"].sha256()
+    found, _ = post(client, f"/sheets/{sheet}", ASKED)
+    assert not found["ready"]
+    assert found["photos"][0]["complaints"] == ["row 10 (the 9s) has 11 digits, expected 12"]
+    assert {frame["place"][:2] for frame in found["photos"][0]["frames"] if frame["wrong"]} == {"10"}
+    assert post(client, f"/sheets/{sheet}/make", ASKED)[1] == 400
+    assert client.get(f"/sheets/{sheet}/after").status_code == 400
+    assert read_all_sets(digits)["Training Set"].sha256() == before
+    # a frame drawn by hand around one more nine: here around the last one once more, a little off
+    left, top, right, bottom = found["photos"][0]["frames"][-1]["box"]
+    corrected = {**ASKED, "corrections": [{**NONE, "add": [[left - 2, top - 2, right + 2, bottom + 2]]}]}
+    found, _ = post(client, f"/sheets/{sheet}", corrected)
+    assert found["ready"]
+    assert found["exist"] == ["Training Set", "Validation Set", "Test Set"]
+    for name, kind in (("0", "jpeg"), ("before", "png"), ("after", "png")):
+        shown = client.get(f"/sheets/{sheet}/{name}")
+        assert shown.headers["content-type"] == f"image/{kind}"
+        Image.open(io.BytesIO(shown.content)).verify()
+    run, status = post(client, f"/sheets/{sheet}/make", corrected)
+    assert status == 200
+    assert run["recipe"] == "sheet_cut"
+    assert "contact_sheet.png" in run["pictures"]
+    assert find_problems(digits) == []
+    assert read_all_sets(digits)["Training Set"].sha256() != before
+
+
+def test_frames_can_be_left_out_and_named(client, sheet_photo):
+    sheet = uploaded(client, sheet_photo.read_bytes())
+    corrections = [{**NONE, "skip": ["10:12"], "label": {"1:1": "6"}}]
+    found, _ = post(client, f"/sheets/{sheet}", {**ASKED, "corrections": corrections})
+    assert found["photos"][0]["counts"][-1] == 11
+    assert found["photos"][0]["frames"][0]["label"] == "6"
+    answer, status = post(client, f"/sheets/{sheet}", {**ASKED, "corrections": [{**NONE, "skip": ["99:1"]}]})
+    assert status == 400
+    assert "99:1" in answer["error"]
+
+
+def test_a_photo_on_its_side_is_shown_upright_with_its_frames(client, sheet_photo):
+    pixels = np.rot90(np.asarray(Image.open(sheet_photo)))
+    sheet = uploaded(client, png(pixels))
+    found, _ = post(client, f"/sheets/{sheet}", ASKED)
+    (photo,) = found["photos"]
+    assert photo["turned"] == 270
+    assert (photo["width"], photo["height"]) == pixels.shape[:2]
+    tops = [frame["box"][1] for frame in photo["frames"]]
+    assert max(tops[:12]) < min(tops[-12:])
+    # left out and drawn again on the upright photo: the same place, the same label
+    box = photo["frames"][40]["box"]
+    again = [{**NONE, "skip": [photo["frames"][40]["place"]], "add": [box]}]
+    after, _ = post(client, f"/sheets/{sheet}", {**ASKED, "corrections": again})
+    assert after["photos"][0]["frames"][40] == {**photo["frames"][40], "place": "0:1"}
+
+
+HOSTILE = {
+    "no image": b"<svg onload=alert(1)>",
+    "empty header": b"\x89PNG\r\n\x1a\n",
+    "a script": b"#!/bin/sh\nrm -rf /",
+    "cut off": png(np.full((400, 300), 255, np.uint8))[:200],
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_what_is_no_photo_is_refused_in_one_line(client, page, content):
+    answer, status = post(client, "/photos", content)
+    assert status == 400
+    assert answer["error"].count("\n") == 0
+    assert not list(page.folder.rglob("*.jpg"))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {**ASKED, "corrections": "x"},
+        {**ASKED, "rows": ["0"]},
+        {**ASKED, "rows": "0[["},
+        {**ASKED, "per_class": "many"},
+        {**ASKED, "digit": "../x"},
+        {**ASKED, "corrections": [{**NONE, "skip": ["../../etc:1:1"]}]},
+        {**ASKED, "corrections": [{**NONE, "add": [[0, 0, 99999, 99999]]}]},
+    ],
+)
+def test_hostile_words_are_refused_in_one_line(client, sheet_photo, asked):
+    sheet = uploaded(client, sheet_photo.read_bytes())
+    answer, status = post(client, f"/sheets/{sheet}", asked)
+    assert status == 400
+    assert answer["error"]
+
+
+def test_a_sheet_is_known_by_its_name_alone(client):
+    for name in ("x", "..", "%2e%2e%2f", "a" * 5000):
+        assert client.post(f"/sheets/{name}", content="{}").status_code in (400, 404, 405)
+        assert client.get(f"/sheets/{name}/0").status_code in (400, 404)
