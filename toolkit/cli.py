@@ -97,6 +97,46 @@ def predict(
 
 
 @app.command()
+def explain(
+    images: Annotated[
+        list[Path], typer.Argument(help="photos or drawings of one digit each, or a fine-tuned run's folder")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="published model, or a run's folder; mnist_resnet if not given")
+    ] = None,
+    against: Annotated[
+        str, typer.Option(help="class that the answer is held against; the runner-up if not given")
+    ] = "",
+    digits: Digits = None,
+    out: Annotated[Path, typer.Option(help="PNG to write")] = Path("explanation.png"),
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Show why a model read what it read: the pixels that spoke, the logits, the nearest training images.
+
+    Of a run's folder, the images of Validation Set that its model misread, held against what they are.
+    """
+    from toolkit.experiments.explaining import explain_files, explain_misread
+    from toolkit.reporting.explanation_plots import plot_explanations
+    from toolkit.reporting.plots import save_figure
+
+    if images[0].is_dir():
+        if len(images) > 1 or model or against:
+            raise ToolkitError(f"{images[0]} is a folder: a run's, which stands alone, without --model and --against.")
+        explained, said = explain_misread(images[0], digits)
+    else:
+        explained, said = explain_files(images, model or "mnist_resnet", against, digits)
+    written = save_figure(plot_explanations(explained), out) if explained else None
+    if as_json:
+        print(json.dumps({"said": said, "explained": [{"image": n, **e.as_record()} for n, e in explained]}))
+        return
+    for name, explanation in explained:
+        print(f"{name}:  {explanation}")
+    print(said)
+    if written:
+        print(f"Written: {written}")
+
+
+@app.command()
 def label(
     csv: Annotated[Path, typer.Argument(help="CSV file of images, such as Kaggle's test.csv; plain, .gz or .zip")],
     out: Annotated[Path, typer.Option(help="CSV file to write")] = Path("submission.csv"),
