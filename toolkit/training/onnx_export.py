@@ -1,0 +1,112 @@
+"""A model as one ONNX file, which runs with onnxruntime alone: raw pixels in, probabilities out."""
+
+import copy
+import json
+import warnings
+from collections.abc import Iterable
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from toolkit.data.augment import Augmentation
+from toolkit.doors import silenced
+from toolkit.errors import ToolkitError
+from toolkit.images.normal_form import SIDE, normal_form
+from toolkit.models.bundle import ModelCard
+from toolkit.paths import atomic_write
+
+OPSET = 18  # what torch's exporter writes without converting, and every onnxruntime since 2023 reads
+PIXELS, PROBABILITIES = "pixels", "probabilities"
+CHECKED = 1000  # images on which torch and onnxruntime must agree
+TOLERANCE = 1e-4  # of a probability; between two ways to sum float32 lie about 1e-6
+
+
+def export_onnx(network: nn.Module, card: ModelCard, path: Path) -> float:
+    """Write ``make_onnx``'s file; returns the largest difference from torch."""
+    content, difference = make_onnx(network, card)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+    return difference
+
+
+def make_onnx(network: nn.Module, card: ModelCard) -> tuple[bytes, float]:
+    """The bytes of an ONNX file, and by how much its probabilities differ from torch's on ``CHECKED`` images at most.
+
+    It takes "pixels", uint8 of shape (N, 1, 28, 28) with any N, and gives "probabilities", float32 of shape (N, C).
+    Its metadata hold "card" (the text of model.json), "classes" (a JSON list) and "opset". Raises ``ToolkitError``
+    where torch cannot export the network, or the difference is above ``TOLERANCE``.
+    """
+    # channels_last, in which our networks compute, would be written down as shuffling of indices
+    own = copy.deepcopy(network).cpu().to(memory_format=torch.contiguous_format)
+    whole = nn.Sequential(own, nn.Softmax(dim=1)).eval()
+    try:
+        with warnings.catch_warnings(), silenced(), redirect_stdout(StringIO()):  # of what fails, torch prints pages
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                whole,
+                (torch.zeros(2, 1, SIDE, SIDE, dtype=torch.uint8),),
+                input_names=[PIXELS],
+                output_names=[PROBABILITIES],
+                dynamic_shapes=({0: torch.export.Dim("N")},),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+        assert program is not None
+        model = program.model_proto
+        _forget_origin(model)
+        told = {"card": json.dumps(asdict(card), default=str), "classes": json.dumps(card.classes), "opset": str(OPSET)}
+        for key, value in told.items():
+            model.metadata_props.add(key=key, value=value)
+        content = model.SerializeToString()
+        difference = _largest_difference(whole, content)
+    except Exception as error:  # the exporters and the network raise whatever they please
+        said = " ".join(str(error.__cause__ or error).split())[:120]
+        raise ToolkitError(f"{card.name} cannot be written as ONNX ({said}). Export it for fastai instead.") from error
+    if not difference <= TOLERANCE:  # nor if it is no number
+        raise ToolkitError(
+            f"{card.name} as ONNX differs from torch by {difference:.1e} in a probability, more than {TOLERANCE:g}. "
+            "Nothing was written; export it for fastai instead."
+        )
+    return content, difference
+
+
+def _forget_origin(message: Any) -> None:
+    """Take out what the exporter notes on every node: its line of source, with the machine's paths."""
+    for field, value in message.ListFields():
+        if field.name in ("doc_string", "metadata_props"):
+            message.ClearField(field.name)
+        elif field.message_type:
+            for inner in value if isinstance(value, Iterable) else [value]:
+                _forget_origin(inner)
+
+
+def _largest_difference(network: nn.Module, content: bytes) -> float:
+    import onnxruntime
+
+    images = _distorted_digits()
+    with torch.inference_mode():
+        expected = torch.cat([network(batch) for batch in images.split(250)]).numpy()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    batches = np.split(images.numpy(), [1, 8])  # of three sizes: any must do
+    found = np.concatenate([session.run([PROBABILITIES], {PIXELS: batch})[0] for batch in batches])
+    return float(np.abs(found - expected).max())
+
+
+def _distorted_digits() -> torch.Tensor:
+    """``CHECKED`` images that need neither a network nor the user's sets, uint8 of shape (N, 1, 28, 28)."""
+    from sklearn.datasets import load_digits
+
+    counts = load_digits().images[:CHECKED]
+    images = torch.from_numpy(np.stack([normal_form((count * (255 / 16)).astype(np.uint8)) for count in counts]))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Augmentation()(images[:, None]).round().clamp(0, 255).to(torch.uint8)
