@@ -3,12 +3,12 @@
 import json
 import shutil
 import tempfile
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from unicodedata import combining
 
 import typst
 from markdown_it import MarkdownIt
@@ -70,12 +70,7 @@ class Picture:
 
 
 def write_report(
-    path: Path,
-    evidence: Evidence,
-    pictures: Sequence[Picture],
-    authors: Sequence[str] = (),
-    ids: Sequence[str] = (),
-    words: str = "",
+    path: Path, evidence: Evidence, pictures: Sequence[Picture], authors: list[str], ids: list[str], words: str
 ) -> int:
     """Typeset the report as a PDF; returns how many pages its text takes. ``words`` is the students' own Markdown.
 
@@ -83,9 +78,10 @@ def write_report(
     """
     sections = tell(evidence)
     if words.strip():
-        sections.append({"title": "In our own words", "paragraphs": [], "blocks": _blocks(words)})
-    title = f"Assignment 4: fine-tuning {_a_classifier(evidence)} on our own handwriting"
-    return typeset(path, {"title": title, "authors": list(authors), "ids": list(ids), "sections": sections}, pictures)
+        sections.append(_section("In our own words", blocks=_blocks(words)))
+    what = "a digit classifier" if things(evidence.classes) == "digits" else "a classifier"
+    title = f"Assignment 4: fine-tuning {what} on our own handwriting"
+    return typeset(path, {"title": title, "authors": authors, "ids": ids, "sections": sections}, pictures)
 
 
 def typeset(path: Path, content: dict[str, Any], pictures: Sequence[Picture]) -> int:
@@ -119,35 +115,28 @@ def typeset(path: Path, content: dict[str, Any], pictures: Sequence[Picture]) ->
 
 def tell(evidence: Evidence) -> list[dict[str, Any]]:
     """The report's sections; a ``ToolkitError`` where the runs do not fit together."""
+    sections = (_data, _pretrained, _tuning, _went_wrong, _accuracies, _layers, _limits)
     try:
-        return [
-            _data(evidence),
-            _pretrained(evidence),
-            _tuning(evidence),
-            _went_wrong(evidence),
-            _accuracies(evidence),
-            _layers(evidence),
-            _limits(evidence),
-        ]
+        return [section(evidence) for section in sections]
     except (LookupError, ValueError) as error:
         raise ToolkitError(
             f"The runs that the report tells of do not fit together: {error!r}. Make them again."
         ) from error
 
 
+def _section(title: str, *paragraphs: str, **more: Any) -> dict[str, Any]:
+    return {"title": title, "paragraphs": list(paragraphs), **more}
+
+
 def _clean(content: Any) -> Any:
     """The same with texts that can be typeset: no letters that no font has, no towers of accents."""
     if isinstance(content, str):
-        kept = [letter for letter, before in zip(content, f"  {content}", strict=False) if not _towers(letter, before)]
-        return printable("".join(kept))
+        # a third accent in a row goes: writing has two at most, and thousands end the typesetter
+        pairs = zip(content, f"  {content}", strict=False)
+        return printable("".join(letter for letter, before in pairs if not (combining(letter) and combining(before))))
     if isinstance(content, dict):
         return {name: _clean(value) for name, value in content.items()}
     return [_clean(value) for value in content] if isinstance(content, list) else content
-
-
-def _towers(letter: str, before: str) -> bool:
-    """Whether this is a third accent in a row: writing has two at most, and thousands end the typesetter."""
-    return bool(unicodedata.combining(letter) and unicodedata.combining(before))
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -155,41 +144,34 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def _score(record: Mapping[str, Any]) -> str:
-    """An accuracy with its n and its interval."""
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
+
+
+def _score(record: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """An accuracy, what it was counted on, and both ends of its interval without the sign."""
     digits = 2 if record["n"] >= 1000 else 1
     low, high = (f"{100 * end:.{digits}f}" for end in record["interval_95"])
-    right = f"{record['correct']:,} of {record['n']:,}"
-    return f"{percent(record['accuracy'], digits)} ({right}; 95 % interval {low} to {high} %)"
-
-
-def _a_classifier(evidence: Evidence) -> str:
-    return "a digit classifier" if things(evidence.classes) == "digits" else "a classifier"
+    return percent(record["accuracy"], digits), f"{record['correct']:,} of {record['n']:,}", low, high
 
 
 def _data(evidence: Evidence) -> dict[str, Any]:
     what, names = things(evidence.classes), ", ".join(evidence.classes[:20])
     more = ", ..." if len(evidence.classes) > 20 else ""
     classes = "ten classes" if tuple(evidence.classes) == DIGITS else f"{len(evidence.classes)} classes ({names}{more})"
-    sizes = evidence.sizes
-    return {
-        "title": "Data",
-        "paragraphs": [
-            f"Our {what} are 28x28 grayscale images, ink bright on black as in MNIST, {classes}, divided by class: "
-            f"{_amount(sizes, 0)} to train (Training Set), {_amount(sizes, 1)} to choose (Validation Set) and "
-            f"{_amount(sizes, 2)} to test (Test Set). No two images are the same, "
-            f"all files were checked when they were loaded. Figure 1 shows {what} that were trained on. Test "
-            "Set was not looked at while anything was chosen: every opening of it is logged, and when this was "
-            f"written there had been {evidence.openings}. While training, {what} are shifted, turned, scaled, "
-            "sheared and bent a little at random, never mirrored: that would turn a 2 into a 5."
-        ],
-    }
-
-
-def _amount(sizes: Sequence[tuple[int, int, int]], number: int) -> str:
-    """How many images a set has, of each class where all have as many."""
-    fewest, most, total = sizes[number]
-    return f"{fewest} of each, {total} in all," if fewest == most else f"{fewest} to {most} of each, {total} in all,"
+    training, validation, test = (
+        f"{fewest if fewest == most else f'{fewest} to {most}'} of each, {total} in all,"
+        for fewest, most, total in evidence.sizes
+    )
+    return _section(
+        "Data",
+        f"Our {what} are 28x28 grayscale images, ink bright on black as in MNIST, {classes}, divided by class: "
+        f"{training} to train (Training Set), {validation} to choose (Validation Set) and {test} to test (Test Set). "
+        f"No two images are the same, all files were checked when they were loaded. Figure 1 shows {what} that were "
+        "trained on. Test Set was not looked at while anything was chosen: every opening of it is logged, and when "
+        f"this was written there had been {evidence.openings}. While training, {what} are shifted, turned, scaled, "
+        "sheared and bent a little at random, never mirrored: that would turn a 2 into a 5.",
+    )
 
 
 def _pretrained(evidence: Evidence) -> dict[str, Any]:
@@ -203,23 +185,23 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
         why = f"It is not the best of the published models on MNIST's test images ({listed}): it was chosen by hand."
     else:
         why = "It is the only published model."
-    said = f"It reads {_score(on_mnist)} of MNIST's test images. {why} " if on_mnist else ""
+    reads = "It reads {} ({}; 95 % interval {} to {} %) of MNIST's test images. "
+    said = f"{reads.format(*_score(on_mnist))}{why} " if on_mnist else ""
     if on_own:
-        said += f"On our Validation Set it reads {_score(on_own)} before any fine-tuning."
+        reads = "On our Validation Set it reads {} ({}; 95 % interval {} to {} %) before any fine-tuning."
+        said += reads.format(*_score(on_own))
     else:
         common = len(set(evidence.known) & set(evidence.classes))
         said += (
             f"It knows {common} of our {len(evidence.classes)} classes, so it got a new last layer, and there is no "
             "accuracy before fine-tuning."
         )
-    return {
-        "title": "The pre-trained model",
-        "paragraphs": [
-            f"{evidence.model} has {evidence.parameters:,} parameters and was trained on "
-            f"{'MNIST' if on_mnist else 'other classes'} for {evidence.options.get('epochs', 'an unknown number of')} "
-            f"epochs. {said}"
-        ],
-    }
+    return _section(
+        "The pre-trained model",
+        f"{evidence.model} has {evidence.parameters:,} parameters and was trained on "
+        f"{'MNIST' if on_mnist else 'other classes'} for {evidence.options.get('epochs', 'an unknown number of')} "
+        f"epochs. {said}",
+    )
 
 
 def _tuning(evidence: Evidence) -> dict[str, Any]:
@@ -228,40 +210,39 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
     paragraphs = [
         f"The {evidence.sizes[1][2]:,} images of the Validation Set alone choose too much at random, so Training and "
         f"Validation Set were judged together: cross-validation, {n} held-out predictions for each trial, one factor "
-        "changed at a time from the usual "
-        "values. A value replaced the usual one only where the held-out loss was lower by more than chance (95 % "
-        "interval over images)."
+        "changed at a time from the usual values. A value replaced the usual one only where the held-out loss was "
+        "lower by more than chance (95 % interval over images)."
     ]
     for name, found in searches.items():
-        loss = f"a held-out loss of {nats(found['loss'])} and {percent(found['accuracy'])} of {n} right"
-        changed = [reason for reason in found["reasons"] if " becomes " in reason or "together" in reason]
+        changed = [_capital(reason) for reason in found["reasons"] if " becomes " in reason or "together" in reason]
         kept = [reason.split(" stays ")[0] for reason in found["reasons"] if " stays " in reason]
-        said = f"For {CALLED[name]}, {len(found['trials'])} trials; the values used have {loss}. "
-        said += " ".join(reason[0].upper() + reason[1:] for reason in changed)
+        said = (
+            f"For {CALLED[name]}, {len(found['trials'])} trials; the values used have a held-out loss of "
+            f"{nats(found['loss'])} and {percent(found['accuracy'])} of {n} right. {' '.join(changed)}"
+        )
         if kept:
             said += f" Kept as usual, because no other value was better beyond chance: {', '.join(kept)}."
         paragraphs.append(said)
+    chosen = [found["options"]["lr"] for found in searches.values()]
     for tuned in (evidence.last, evidence.more):
-        options = tuned.record["options"]
-        chosen = [found["options"]["lr"] for found in searches.values()]
-        reason = "from the search" if options["lr"] in chosen else tuned.record["lr_reason"]
+        record, options = tuned.record, tuned.record["options"]
+        reason = "from the search" if options["lr"] in chosen else record["lr_reason"]
         dropout = "as pre-trained" if options["dropout"] is None else f"{options['dropout']:g}"
         paragraphs.append(
-            f"{tuned.name[0].upper() + tuned.name[1:]}, as submitted: learning rate {options['lr']:.2g} ({reason}), "
+            f"{_capital(tuned.name)}, as submitted: learning rate {options['lr']:.2g} ({reason}), "
             f"{options['epochs']} epochs, batches of {options['batch_size']}, augmentation {options['augment']:g}, "
-            f"dropout {dropout}; the epoch with the lowest validation loss, {tuned.record['best_epoch']}, was kept. "
-            f"Learning: {', '.join(tuned.record['learning'])}; frozen: "
-            f"{', '.join(tuned.record['frozen']) or 'nothing'}."
+            f"dropout {dropout}; the epoch with the lowest validation loss, {record['best_epoch']}, was kept. "
+            f"Learning: {', '.join(record['learning'])}; frozen: {', '.join(record['frozen']) or 'nothing'}."
         )
-    return {"title": "How the hyper-parameters were chosen", "paragraphs": paragraphs}
+    return _section("How the hyper-parameters were chosen", *paragraphs)
 
 
 def _went_wrong(evidence: Evidence) -> dict[str, Any]:
     said = []
     for name, found in evidence.tuning.items():
-        diverged = [trial for trial in found["trials"] if trial["diverged"]]
+        diverged = [_what_was_new(trial) for trial in found["trials"] if trial["diverged"]]
         if diverged:
-            said.append(f"For {CALLED[name]}, training diverged with {' and '.join(map(_what_was_new, diverged))}.")
+            said.append(f"For {CALLED[name]}, training diverged with {' and '.join(diverged)}.")
         measured = [trial for trial in found["trials"] if trial["loss"] is not None]
         worst = max(measured, key=lambda trial: trial["loss"])
         said.append(
@@ -270,28 +251,27 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
             f"{percent(found['accuracy'])} for what we use."
         )
     for tuned in (evidence.last, evidence.more):
-        best = min(tuned.history, key=lambda row: row["validation_loss"])
-        end = tuned.history[-1]
+        best, end = min(tuned.history, key=lambda row: row["validation_loss"]), tuned.history[-1]
+        lowest, last = nats(best["validation_loss"]), nats(end["validation_loss"])
         rise = end["validation_loss"] - best["validation_loss"]
         if rise > ALMOST and end["training_loss"] < best["training_loss"]:
             said.append(
                 f"With {tuned.name}, the model overfitted after epoch {best['epoch']:g}: validation loss rose from "
-                f"{nats(best['validation_loss'])} to {nats(end['validation_loss'])} while training loss fell from "
-                f"{nats(best['training_loss'])} to {nats(end['training_loss'])}."
+                f"{lowest} to {last} while training loss fell from {nats(best['training_loss'])} to "
+                f"{nats(end['training_loss'])}."
             )
         else:
             said.append(
-                f"With {tuned.name}, no overfitting was seen: validation loss was lowest, "
-                f"{nats(best['validation_loss'])}, in epoch {best['epoch']:g} of {end['epoch']:g}, and "
-                f"{nats(end['validation_loss'])} at the end."
+                f"With {tuned.name}, no overfitting was seen: validation loss was lowest, {lowest}, in epoch "
+                f"{best['epoch']:g} of {end['epoch']:g}, and {last} at the end."
             )
-    return {"title": "What went wrong on the way", "paragraphs": [" ".join(said)]}
+    return _section("What went wrong on the way", " ".join(said))
 
 
 def _what_was_new(trial: Mapping[str, Any]) -> str:
-    if trial["new"] in ("usual", "together"):
-        return "the usual values" if trial["new"] == "usual" else "the chosen values together"
-    return f"{FACTOR_NAMES.get(trial['new'], trial['new'])} {trial[trial['new']]:g}"
+    new = trial["new"]
+    groups = {"usual": "the usual values", "together": "the chosen values together"}
+    return groups[new] if new in groups else f"{FACTOR_NAMES.get(new, new)} {trial[new]:g}"
 
 
 def _accuracies(evidence: Evidence) -> dict[str, Any]:
@@ -302,21 +282,17 @@ def _accuracies(evidence: Evidence) -> dict[str, Any]:
         ("last_layer_own", evidence.last.name, "our Test Set"),
         ("n_layers_own", evidence.more.name, "our Test Set"),
     ):
-        if key not in evidence.scores:
-            continue
-        record = evidence.scores[key]
-        digits = 2 if record["n"] >= 1000 else 1
-        low, high = (percent(end, digits) for end in record["interval_95"])
-        right = f"{record['correct']:,} of {record['n']:,}"
-        rows.append([name, data, right, percent(record["accuracy"], digits), f"{low} to {high}"])
-    return {"title": f"The {NUMBERS[len(rows) - 1]} accuracies", "paragraphs": [], "table": rows}
+        if key in evidence.scores:
+            accuracy, right, low, high = _score(evidence.scores[key])
+            rows.append([name, data, right, accuracy, f"{low} % to {high} %"])
+    return _section(f"The {NUMBERS[len(rows) - 1]} accuracies", table=rows)
 
 
 def _layers(evidence: Evidence) -> dict[str, Any]:
-    compared, tested = evidence.compared, evidence.tested
+    compared, tested, ways = evidence.compared, evidence.tested, evidence.compared["ways"]
     rows = [["Fine-tuned", "Validation", "Test, mean", "Test, worst", "Loss", "Spread of curves", "Weights moved"]]
-    for way, own in compared["ways"].items():
-        moved = list(own["moved"].values())
+    for way, own in ways.items():
+        first, *_, last = own["moved"].values()
         test = tested["ways"][way]
         rows.append(
             [
@@ -324,52 +300,41 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
                 percent(own["mean"]),
                 f"{percent(test['mean'])} ± {100 * test['spread']:.1f}",
                 percent(test["worst"]),
-                f"{nats(own['loss'])}",
-                "" if own["curve_spread"] is None else f"{nats(own['curve_spread'])}",
-                f"{percent(moved[0])}, {percent(moved[-1])}",
+                nats(own["loss"]),
+                "" if own["curve_spread"] is None else nats(own["curve_spread"]),
+                f"{percent(first)}, {percent(last)}",
             ]
         )
-    reasons = []
-    ways = compared["ways"]
-    trained = {way: own for way, own in ways.items() if own["curve_spread"] is not None}
-    steady = min(trained, key=lambda way: trained[way]["curve_spread"])
+    trained = [way for way in ways if ways[way]["curve_spread"] is not None]
+    steady = min(trained, key=lambda way: ways[way]["curve_spread"])
     lowest = min(ways, key=lambda way: ways[way]["loss"])
-    reasons.append(
-        f"The lowest validation loss at the end has {lowest} ({nats(ways[lowest]['loss'])} nats, last layer "
-        f"{nats(ways['last layer']['loss'])}); the steadiest curves over seeds has {steady}."
-    )
-    first, *_, last = ways["all layers"]["moved"].items()
-    reasons.append(
-        f"Where all layers learn, the first ({first[0]}) moved by {percent(first[1])} of its length and the last "
-        f"({last[0]}) by {percent(last[1])}; alone, the last layer moved by "
-        f"{percent(list(ways['last layer']['moved'].values())[-1])}."
-    )
+    (first_group, first), *_, (last_group, last) = ways["all layers"]["moved"].items()
+    *_, alone = ways["last layer"]["moved"].values()
     pairs = [pair for pair in tested["pairs"] if pair["first"] == "last layer" and pair["second"] != "last, then all"]
-    shown = [f"{pair['said'][0].upper()}{pair['said'][1:]}" for pair in pairs]
-    return {
-        "title": "Last layer or more layers?",
-        "paragraphs": [
-            f"Each way was trained with {compared['seeds']} seeds, all with the same order of images "
-            f"({compared['n']} validation and {tested['n']} test images; ± is the standard deviation over seeds; "
-            "weights moved: first and last layer, as a share of their length). " + " ".join(reasons),
-            "On Test Set (McNemar's exact test counts images, the interval in brackets only seeds): " + " ".join(shown),
-        ],
-        "table": rows,
-    }
+    return _section(
+        "Last layer or more layers?",
+        f"Each way was trained with {compared['seeds']} seeds, all with the same order of images "
+        f"({compared['n']} validation and {tested['n']} test images; ± is the standard deviation over seeds; "
+        "weights moved: first and last layer, as a share of their length). "
+        f"The lowest validation loss at the end has {lowest} ({nats(ways[lowest]['loss'])} nats, last layer "
+        f"{nats(ways['last layer']['loss'])}); the steadiest curves over seeds has {steady}. "
+        f"Where all layers learn, the first ({first_group}) moved by {percent(first)} of its length and the last "
+        f"({last_group}) by {percent(last)}; alone, the last layer moved by {percent(alone)}.",
+        "On Test Set (McNemar's exact test counts images, the interval in brackets only seeds): "
+        + " ".join(_capital(pair["said"]) for pair in pairs),
+        table=rows,
+    )
 
 
 def _limits(evidence: Evidence) -> dict[str, Any]:
-    n = evidence.scores["n_layers_own"]["n"]
-    least = evidence.scores["n_layers_own"]["interval_95"][0]
-    return {
-        "title": "Limits",
-        "paragraphs": [
-            f"One of {n} test images is {100 / n:.3g} points, so with {evidence.more.name} all that is known of the "
-            f"accuracy is that it lies above {percent(least)} (95 % interval). A difference between two models on "
-            f"{n} images cannot be shown unless one of them alone is right on at least six. Nothing here says how "
-            f"well {things(evidence.classes)} of other writers, pens and cameras would be read."
-        ],
-    }
+    n, least = evidence.scores["n_layers_own"]["n"], evidence.scores["n_layers_own"]["interval_95"][0]
+    return _section(
+        "Limits",
+        f"One of {n} test images is {100 / n:.3g} points, so with {evidence.more.name} all that is known of the "
+        f"accuracy is that it lies above {percent(least)} (95 % interval). A difference between two models on "
+        f"{n} images cannot be shown unless one of them alone is right on at least six. Nothing here says how "
+        f"well {things(evidence.classes)} of other writers, pens and cameras would be read.",
+    )
 
 
 def _blocks(markdown: str) -> list[dict[str, Any]]:
