@@ -9,17 +9,11 @@ Expect  Id1_id2.ipynb, executed; Id1_id2.pdf; both in Id1_id2.zip. About a minut
 
 from pathlib import Path
 
-from toolkit.errors import ToolkitError
 from toolkit.experiments.analysis import read_analysis
 from toolkit.paths import ROOT
 from toolkit.reporting.hand_in import write_zip, zip_name
-from toolkit.reporting.notebook import (
-    analysis_cells,
-    opening_cells,
-    write_notebook,
-    write_pdf,
-)
-from toolkit.runs import latest_run, read_record, start_run
+from toolkit.reporting.notebook import analysis_cells, opening_cells, write_notebook, write_pdf
+from toolkit.runs import find_run, latest_run, read_record, start_run
 
 
 def run(
@@ -32,7 +26,7 @@ def run(
     name = zip_name(ids)
     with start_run(__file__, locals()) as run:
         mlp = mlp or latest_run("analyze_mlp")
-        cnn = cnn or _latest_cnn()
+        cnn = cnn or find_run("analyze_cnn")
         options = read_record(mlp)["options"]
         sources = {name: Path(options[name]).resolve() for name in ("mnist", "csv") if options[name]}
         cells = opening_cells({**sources, "seed": options["split_seed"]})
@@ -45,10 +39,3 @@ def run(
         archive = write_zip(out or ROOT / f"{name}.zip", {file.name: file.read_bytes() for file in (notebook, pdf)})
         print(f"Written: {archive}\nRun: {run.folder}")
     return archive
-
-
-def _latest_cnn() -> Path | None:
-    try:
-        return latest_run("analyze_cnn")
-    except ToolkitError:
-        return None

@@ -7,6 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import nbformat
+import pypandoc
+import typst
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_code_cell as code
+from nbformat.v4 import new_markdown_cell as markdown
+
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis
@@ -77,8 +85,7 @@ def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[st
         ),
     ]
     for number, factor in enumerate(analysis.factors):
-        name = f"{factor.title[0].upper()}{factor.title[1:]}"
-        cells.append(markdown(f"### {name}\n\n{factor_section(factor, validation)}"))
+        cells.append(markdown(f"### {factor.title.capitalize()}\n\n{factor_section(factor, validation)}"))
         cells.append(code(f"show(plot_factor(analysis.factors[{number}], analysis.images))"))
     scores = read_json(folder / "scores.json", dict[str, ScoreRecord])["test"]
     low, high = (100 * end for end in scores["interval_95"])
@@ -109,26 +116,8 @@ def _written(value: object) -> str:
     return f"Path({str(value)!r})" if isinstance(value, Path) else repr(value)
 
 
-def markdown(text: str) -> dict[str, Any]:
-    """A cell of text."""
-    import nbformat
-
-    return dict(nbformat.v4.new_markdown_cell(text))
-
-
-def code(text: str) -> dict[str, Any]:
-    """A cell to execute."""
-    import nbformat
-
-    return dict(nbformat.v4.new_code_cell(text))
-
-
 def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
     """Execute ``cells`` and write them with what they show; a ``ToolkitError`` says which one failed."""
-    import nbformat
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError
-
     notebook = nbformat.v4.new_notebook(cells=[nbformat.from_dict(cell) for cell in cells])
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"  # else random: the same analysis gives the same notebook
@@ -145,9 +134,8 @@ def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
         try:
             client.execute()
         except CellExecutionError as error:
-            raise ToolkitError(
-                f"A cell of the notebook failed: {error.ename}: {error.evalue}. Mend what it names."
-            ) from error
+            told = f"{error.ename}: {error.evalue}"
+            raise ToolkitError(f"A cell of the notebook failed: {told}. Mend what it names.") from error
     with atomic_write(path) as temporary:
         temporary.write_text(nbformat.writes(notebook), encoding="utf-8")
     return path
@@ -155,9 +143,6 @@ def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
 
 def write_pdf(notebook: Path, path: Path) -> Path:
     """Typeset an executed notebook: pandoc turns it into Typst's language, Typst into PDF."""
-    import pypandoc
-    import typst
-
     with tempfile.TemporaryDirectory() as folder:
         body = pypandoc.convert_file(
             str(notebook), "typst", format="ipynb", extra_args=[f"--extract-media={folder}"], cworkdir=folder
