@@ -1,6 +1,5 @@
 """Figures of an analysis: every training's curves, and what became of them."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -34,19 +33,11 @@ def plot_factor(factor: Factor, images: tuple[int, int]) -> Figure:
                     curve = np.maximum(values, 1e-4) if measure == "loss" else 100 * np.maximum(1 - values, 0.5 / count)
                     curves.append(curve)
                     axes.plot(range(1, len(curve) + 1), curve, linewidth=0.5, alpha=0.6, **style)
-                length = min(map(len, curves))
                 label = f"{level.label}{' (baseline)' if level.value == factor.baseline else ''}"
                 label += f", {level.diverged} of {len(level.outcomes)} diverged" if level.diverged else ""
-                mean = np.mean([curve[:length] for curve in curves], axis=0)
-                axes.plot(
-                    range(1, length + 1),
-                    mean,
-                    marker=MARKERS[number % 7],
-                    markersize=4,
-                    linewidth=1.8,
-                    label=label,
-                    **style,
-                )
+                mean = [np.mean(values) for values in zip(*curves, strict=False)]  # as long as all last
+                style |= {"marker": MARKERS[number % 7], "markersize": 4, "linewidth": 1.8, "label": label}
+                axes.plot(range(1, len(mean) + 1), mean, **style)
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
@@ -58,7 +49,7 @@ def plot_factor(factor: Factor, images: tuple[int, int]) -> Figure:
                 axes.set_xlabel("epoch")
         grid[row][0].set_ylabel(unit)
     handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, math.ceil(len(labels))), frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
     figure.suptitle(f"{factor.title}: thin lines are single seeds, thick ones their mean", fontsize=11)
     return figure
 

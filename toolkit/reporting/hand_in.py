@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from toolkit.classes import RESERVED
@@ -68,19 +68,14 @@ def set_files(digits: Path) -> dict[str, bytes]:
 
 def strip_jpeg(content: bytes, path: Path) -> bytes:
     """A JPEG without Exif, comments, previews and profiles; its compressed pixels stay byte for byte."""
-    return b"\xff\xd8" + b"".join(_segments(content, path))
-
-
-def _segments(content: bytes, path: Path) -> Iterator[bytes]:
-    place = 2
+    kept, place = [b"\xff\xd8"], 2
     while content[place : place + 1] == b"\xff":
         marker = content[place + 1]
         if marker == 0xDA:  # the compressed pixels follow, to the end
-            yield content[place:]
-            return
+            return b"".join([*kept, content[place:]])
         length = 2 + int.from_bytes(content[place + 2 : place + 4], "big")
         if not (0xE1 <= marker <= 0xEF or marker == 0xFE):  # APP1 to APP15, COM
-            yield content[place : place + length]
+            kept.append(content[place : place + length])
         place += length
     raise ToolkitError(f"{path} is a damaged JPEG. Save it again.")
 

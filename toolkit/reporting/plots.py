@@ -26,29 +26,23 @@ MOST_ROWS = 50  # of a contact sheet
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write ``figure`` as a PNG at 150 dots per inch, every text in a font that has its letters."""
-    _letter(figure)
+    """Write ``figure`` as a PNG, as ``figure_png`` makes it."""
     with atomic_write(path) as temporary:
-        figure.savefig(temporary, dpi=150, format="png")
+        temporary.write_bytes(figure_png(figure))
     return path
 
 
 def figure_png(figure: Figure) -> bytes:
-    """``figure`` as a PNG at 150 dots per inch, to show in a notebook."""
-    _letter(figure)
-    stream = io.BytesIO()
-    figure.savefig(stream, dpi=150, format="png")
-    return stream.getvalue()
-
-
-def _letter(figure: Figure) -> None:
-    """Give texts with letters that matplotlib's own font lacks a font that has them."""
+    """``figure`` as a PNG at 150 dots per inch; texts whose letters matplotlib's font lacks in one that has them."""
     for axes in figure.axes:
         axes.get_xticklabels(), axes.get_yticklabels()  # else made, empty, when the figure is drawn
     for text in figure.findobj(Text):
         font = font_for(text.get_text())
         if font and font != USUAL_FONT:
             text.set_fontproperties(FontProperties(fname=font, size=text.get_fontsize()))
+    stream = io.BytesIO()
+    figure.savefig(stream, dpi=150, format="png")
+    return stream.getvalue()
 
 
 def plot_history(history: Sequence[Epoch], title: str) -> Figure:
@@ -145,21 +139,22 @@ def short(name: str) -> str:
 
 def plot_misread(digits: LabelledImages, probabilities: np.ndarray, title: str, most: int = 40) -> Figure:
     """The misread digits, the most confident mistake first; ``probabilities`` has shape (N, C)."""
-    predicted = probabilities.argmax(axis=1)
+    predicted, names = probabilities.argmax(axis=1), [short(name) for name in digits.classes]
     wrong = np.flatnonzero(predicted != digits.labels)
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]
-    places = wrong[:most]
-    names = [short(name) for name in digits.classes]
-    captions = [
-        f"{names[digits.labels[i]]} read as {names[predicted[i]]}\n{100 * probabilities[i, predicted[i]]:.0f} % sure"
-        for i in places
-    ]
-    if len(wrong) == 0:
-        title = f"{title}: none of {len(digits)} misread"
-    else:
-        more = f", the {most} surest shown" if len(wrong) > most else ""
-        title = f"{title}: {len(wrong)} of {len(digits)} misread{more}"
-    return plot_digits(digits.images[places], captions, title)
+    shown = wrong[:most]
+    columns = max(1, min(8, len(shown)))
+    rows = math.ceil(len(shown) / columns)
+    figure = Figure(figsize=(max(4.5, 1.15 * columns), 1.55 * rows + 0.5), layout="constrained")
+    if rows:
+        figure.subplots(rows, columns)
+    for axes, i in zip(figure.axes, shown, strict=False):
+        sure = 100 * probabilities[i, predicted[i]]
+        said = f"{names[digits.labels[i]]} read as {names[predicted[i]]}\n{sure:.0f} % sure"
+        _show(axes, digits.images[i, 0], said)
+    more = f", the {most} surest shown" if len(wrong) > most else ""
+    _without_axes(figure, f"{title}: {len(wrong) or 'none'} of {len(digits)} misread{more}")
+    return figure
 
 
 def plot_confused(digits: LabelledImages, predicted: np.ndarray, title: str, pairs: int = 5, most: int = 8) -> Figure:
@@ -180,13 +175,10 @@ def plot_confused(digits: LabelledImages, predicted: np.ndarray, title: str, pai
         )
         row[0].text(0.0, 0.5, said, va="center", fontsize=8)
         for axes, member in zip(row[1:], members, strict=False):
-            _show(axes, digits.images[member, 0])
             said = f"{short(digits.name(member))} read as {short(names[predicted[member]])}"
-            axes.set_title(said, fontsize=7, y=-0.02, va="top")
+            _show(axes, digits.images[member, 0], said)
     wrong = int((digits.labels != predicted).sum())
-    for axes in figure.axes:
-        axes.set_axis_off()
-    figure.suptitle(f"{title}: the pairs most often confused ({wrong} of {len(digits):,} misread)", fontsize=10)
+    _without_axes(figure, f"{title}: the pairs most often confused ({wrong} of {len(digits):,} misread)")
     return figure
 
 
@@ -199,29 +191,19 @@ def plot_contact_sheet(digits: LabelledImages, title: str, columns: int = 12) ->
     figure = Figure(figsize=(0.55 * columns + 0.5 + label, 0.55 * len(names) + 0.6), layout="constrained")
     for place, row in enumerate(figure.subplots(len(names), columns, squeeze=False)):
         members = digits.images[np.flatnonzero(digits.labels == place)[:columns]]
-        for axes in row:
-            axes.set_axis_off()
         for axes, image in zip(row, members, strict=False):
             _show(axes, image[0])
         row[0].text(-3, 14, names[place], va="center", ha="right", fontsize=12)
-    figure.suptitle(title, fontsize=10)
+    _without_axes(figure, title)
     return figure
 
 
-def plot_digits(images: np.ndarray, captions: Sequence[str], title: str, columns: int = 8) -> Figure:
-    """A sheet of images, uint8 of shape (N, 1, 28, 28), each with its caption below."""
-    columns = max(1, min(columns, len(images)))
-    rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(max(4.5, 1.15 * columns), 1.55 * rows + 0.5), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).flat if rows else ()
-    for axes in grid:
-        axes.set_axis_off()
-    for axes, image, caption in zip(figure.axes, images, captions, strict=False):
-        _show(axes, image[0])
-        axes.set_title(caption, fontsize=7, y=-0.02, va="top")
-    figure.suptitle(title, fontsize=10)
-    return figure
-
-
-def _show(axes: Axes, image: np.ndarray) -> None:
+def _show(axes: Axes, image: np.ndarray, said: str = "") -> None:
     axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_title(said, fontsize=7, y=-0.02, va="top")
+
+
+def _without_axes(figure: Figure, title: str) -> None:
+    for axes in figure.axes:
+        axes.set_axis_off()
+    figure.suptitle(title, fontsize=10)
