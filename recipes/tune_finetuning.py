@@ -10,6 +10,7 @@ Expect  six to ten minutes on 2 CPU cores: a table of trials, a plot of every fa
 """
 
 from collections.abc import Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from toolkit.experiments.tuning import Candidate, Trial, check_folds, cross_vali
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
 from toolkit.reporting.comparison_plots import plot_trials
+from toolkit.reporting.excel import trials_table
 from toolkit.reporting.plots import save_figure
 from toolkit.runs import start_run
 from toolkit.training.sweeps import run_jobs
@@ -46,11 +48,8 @@ def run(
         def attempt(candidates: Sequence[Candidate]) -> list[Trial]:
             jobs = [trial_jobs(model, settings, folds, repeats, digits, sets, weights) for _, settings in candidates]
             folder = runs_folder() / run.recipe / "trials"
-            results = run_jobs(
-                cross_validate, [job for own in jobs for job in own], folder, "trials", processes, run.since
-            )
-            grouped = [results[place : place + repeats] for place in range(0, len(results), repeats)]
-            return [make_trial(settings, new, own) for (new, settings), own in zip(candidates, grouped, strict=True)]
+            results = iter(run_jobs(cross_validate, [*chain(*jobs)], folder, "trials", processes, run.since))
+            return [make_trial(settings, new, [*islice(results, repeats)]) for new, settings in candidates]
 
         ways: dict[str, list[int | None]] = {"last layer": [1], "more layers": [2, None]}
         dropout = "dropout" in card.arguments
@@ -60,7 +59,7 @@ def run(
             print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")
             figure = plot_trials(record[name]["trials"], name)
             save_figure(figure, run.folder / f"{name.replace(' ', '_')}.png")
-        run.write_csv("trials.csv", [{"search": name, **row} for name in record for row in record[name]["trials"]])
+        run.write_csv("trials.csv", trials_table(record))
         run.write_json("tuning.json", record)
         print(f"\nRun: {run.folder}")
     return record

@@ -19,10 +19,9 @@ from toolkit.models.bundle import ModelCard
 from toolkit.paths import atomic_write
 
 PERCENT = "0.00%"
+Table = Sequence[Mapping[str, Any]]  # rows that share their keys, the headings
 MOST_UNPACKED = 10_000_000  # bytes; openpyxl takes fifty times as much memory
 MOST_CELLS = 10_000  # a table to fill in has a few dozen
-FORMULA_STARTS = ("=", "+", "-", "@")  # a text that begins so would be run as a formula
-
 
 ENTRIES = {
     "pretrained_mnist": "the pre-trained model on MNIST",
@@ -34,13 +33,10 @@ ENTRIES = {
 
 @dataclass(frozen=True)
 class Result:
-    """One of the four accuracies: ``card`` is the model's, ``place`` the name or folder it was read from.
+    """One of the four accuracies."""
 
-    ``key`` is one of ``ENTRIES``.
-    """
-
-    key: str
-    place: str
+    key: str  # one of ``ENTRIES``
+    place: str  # the name or folder that the model was read from
     data: str
     scores: Scores
     card: ModelCard
@@ -53,9 +49,6 @@ SEVERAL_LAYERS = r"\blayers\b|\b(two|three|several|multiple|more|n|\d+)\b.*\blay
 OWN_DIGITS = r"\b(own|your|our|my|custom|personal|hand ?written|20)\b"
 
 
-Table = Sequence[Mapping[str, Any]]  # rows that share their keys, the headings
-
-
 def write_results(
     path: Path, results: Sequence[Result], tables: Mapping[str, Table] | None = None, left_out: Sequence[str] = ()
 ) -> None:
@@ -63,41 +56,33 @@ def write_results(
 
     ``left_out`` says which accuracies are not among them, and why.
     """
+    sheets: dict[str, list[list[Any]]] = {
+        "Results": [
+            ["Model", "Test data", "Images", "Right", "Accuracy", "95 % from", "95 % to"],
+            *(
+                [r.card.name, r.data, r.scores.n, r.scores.correct, r.scores.accuracy, *r.scores.interval]
+                for r in results
+            ),
+        ],
+        "Runs": [
+            ["Model", "Test data", "Recipe", "Date", "Options", "Read from", "Weights (sha256)"],
+            *(
+                [r.card.name, r.data, r.card.recipe, r.card.date, _said(r.card.options), r.place, r.card.weights_sha256]
+                for r in results
+            ),
+        ],
+        **{title: [list(rows[0]), *(list(row.values()) for row in rows)] for title, rows in (tables or {}).items()},
+    }
     workbook = Workbook()
-    sheet = workbook.active
-    assert isinstance(sheet, Worksheet)
-    sheet.title = "Results"
-    _table(
-        sheet,
-        ["Model", "Test data", "Images", "Right", "Accuracy", "95 % from", "95 % to"],
-        [[r.card.name, r.data, r.scores.n, r.scores.correct, r.scores.accuracy, *r.scores.interval] for r in results],
-    )
-    for row in sheet.iter_rows(min_row=2, min_col=5, max_col=7):
-        for cell in row:
-            cell.number_format = PERCENT
+    workbook.remove(workbook.active)
+    for title, cells in sheets.items():
+        _fill_sheet(workbook.create_sheet(title), cells)
     n = results[-1].scores.n
     notes = [f"95 % from, to: Wilson interval. One of {n} images is {100 / n:.3g} points."]
     for number, note in enumerate([*notes, *(f"Left out: {reason}" for reason in left_out)]):
-        sheet.cell(len(results) + 3 + number, 1, note).font = Font(italic=True)
-
-    _table(
-        workbook.create_sheet("Runs"),
-        ["Model", "Test data", "Recipe", "Date", "Options", "Read from", "Weights (sha256)"],
-        [
-            [r.card.name, r.data, r.card.recipe, r.card.date, _said(r.card.options), r.place, r.card.weights_sha256]
-            for r in results
-        ],
-    )
-    for title, rows in (tables or {}).items():
-        further = workbook.create_sheet(title)
-        _table(further, list(rows[0]), [list(row.values()) for row in rows])
-        for column, heading in enumerate(rows[0], start=1):
-            for number in range(2, len(rows) + 2):
-                if "accuracy" in heading:
-                    further.cell(number, column).number_format = PERCENT
-                elif isinstance(further.cell(number, column).value, float):
-                    further.cell(number, column).number_format = "0.0000"
-    _save(workbook, path)
+        workbook["Results"].cell(len(results) + 3 + number, 1, note).font = Font(italic=True)
+    with atomic_write(path) as temporary:
+        workbook.save(temporary)
 
 
 def comparison_table(compared: Mapping[str, Any], tested: Mapping[str, Any]) -> Table:
@@ -139,7 +124,8 @@ def fill_template(template: Path, path: Path, results: Sequence[Result]) -> None
         cell.value = result.scores.accuracy
         if "%" not in cell.number_format:
             cell.number_format = PERCENT
-    _save(workbook, path)
+    with atomic_write(path) as temporary:
+        workbook.save(temporary)
 
 
 def match_template(template: Path) -> tuple[Workbook, dict[str, Cell]]:
@@ -152,50 +138,40 @@ def match_template(template: Path) -> tuple[Workbook, dict[str, Cell]]:
         workbook = load_workbook(template)
     except Exception as error:  # openpyxl checks little: what is damaged raises whatever it stumbles over
         raise ToolkitError(f"{template} is no .xlsx workbook: {error}. Save it as .xlsx.") from error
+    found: dict[str, list[tuple[Cell, str]]] = {key: [] for key in ENTRIES}
     for sheet in workbook.worksheets:
         if sheet.max_row * sheet.max_column > MOST_CELLS:
             raise ToolkitError(
                 f"{template}: the sheet {sheet.title} reaches to {get_column_letter(sheet.max_column)}{sheet.max_row}. "
                 "Delete what lies far from the table, or leave out --template."
             )
+        for cell in (cell for row in sheet.iter_rows(max_col=max(2, sheet.max_column)) for cell in row):
+            if isinstance(cell, Cell) and cell.value is None:
+                left, above = _headings(sheet, cell)
+                if key := _entry(left, above):
+                    found[key].append((cell, above))
     places: dict[str, Cell] = {}
     for key, meaning in ENTRIES.items():
-        cells = _matching_cells(workbook, key)
+        # where some stand under 'accuracy', only those
+        cells = [cell for cell, above in found[key] if "accura" in above] or [cell for cell, _ in found[key]]
         if len(cells) != 1:
-            found = ", ".join(f"{c.parent.title}!{c.coordinate}" for c in cells) or "none"
+            named = ", ".join(f"{c.parent.title}!{c.coordinate}" for c in cells) or "none"
             raise ToolkitError(
-                f"{template}: cells for {meaning}: {found}; expected one empty cell whose row or column heading "
+                f"{template}: cells for {meaning}: {named}; expected one empty cell whose row or column heading "
                 "names it. Fill it by hand, or leave out --template."
             )
         places[key] = cells[0]
     return workbook, places
 
 
-def _matching_cells(workbook: Workbook, key: str) -> list[Cell]:
-    """The empty cells that belong to ``key``; where some stand under 'accuracy', only those."""
-    matching = {
-        cell: headings
-        for sheet in workbook.worksheets
-        for row in sheet.iter_rows(max_col=max(2, sheet.max_column))
-        for cell in row
-        if isinstance(cell, Cell) and cell.value is None
-        for headings in [_headings(sheet, cell)]
-        if _entry(*headings) == key
-    }
-    return [cell for cell, (_, above) in matching.items() if "accura" in above] or list(matching)
-
-
 def _headings(sheet: Worksheet, cell: Cell) -> tuple[str, str]:
     """The texts to the left of ``cell`` and the nearest text above it, in lower case."""
     left = [sheet.cell(cell.row, column).value for column in range(1, cell.column)]
     above = [sheet.cell(row, cell.column).value for row in range(cell.row - 1, 0, -1)]
-    texts = [value for value in left if isinstance(value, str)]
+    texts = " | ".join(value for value in left if isinstance(value, str))
     header = next((value for value in above if isinstance(value, str)), "")
-    return _plain(" | ".join(texts)), _plain(header)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"[\s_-]+", " ", text).lower()
+    row, column = (re.sub(r"[\s_-]+", " ", text).lower() for text in (texts, header))
+    return row, column
 
 
 def _entry(row: str, column: str) -> str | None:
@@ -212,29 +188,25 @@ def _entry(row: str, column: str) -> str | None:
     return None
 
 
-def _table(sheet: Worksheet, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def _fill_sheet(sheet: Worksheet, rows: Sequence[Sequence[Any]]) -> None:
     """A table with a frozen bold header and columns as wide as their longest cell, 60 letters at most."""
-    for column, title in enumerate(header, start=1):
-        cell = sheet.cell(1, column, title)
-        cell.font = Font(bold=True)
-        cell.fill = PatternFill("solid", start_color="DDEBF7")
-    for number, row in enumerate(rows, start=2):
-        for column, value in enumerate(row, start=1):
-            cell = sheet.cell(number, column, printable(value) if isinstance(value, str) else value)
-            if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-                cell.data_type = "s"
+    for row in rows:
+        sheet.append([printable(value) if isinstance(value, str) else value for value in row])
+    for heading, *cells in sheet.columns:
+        heading.font, heading.fill = Font(bold=True), PatternFill("solid", start_color="DDEBF7")
+        for cell in cells:
             cell.alignment = Alignment(wrap_text=True, vertical="top")
-    for column, title in enumerate(header, start=1):
-        longest = max(len(str(value)) for value in (title, *(row[column - 1] for row in rows)))
-        sheet.column_dimensions[get_column_letter(column)].width = min(60, max(10, longest + 2))
+            if isinstance(cell.value, str):
+                cell.data_type = "s"  # one that begins with = would be run as a formula
+            if re.search("accuracy|95 %", heading.value, re.IGNORECASE):
+                cell.number_format = PERCENT
+            elif isinstance(cell.value, float):
+                cell.number_format = "0.0000"
+        longest = max(len(str(cell.value)) for cell in (heading, *cells))
+        sheet.column_dimensions[heading.column_letter].width = min(60, max(10, longest + 2))
     sheet.freeze_panes = "A2"
 
 
 def _said(options: Mapping[str, object]) -> str:
     """Options in words, without the folder of the digits: the workbook is handed in."""
     return ", ".join(f"{name}={value}" for name, value in options.items() if value is not None and name != "digits")
-
-
-def _save(workbook: Workbook, path: Path) -> None:
-    with atomic_write(path) as temporary:
-        workbook.save(temporary)
