@@ -106,11 +106,9 @@ class Trial:
         )
         if self.diverged:
             return f"{_count(self)}, {options}: diverged"
-        low, high = self.interval
-        return (
-            f"{_count(self)}, {options}: held-out loss {nats(self.loss)} (95 % {nats(low)} to {nats(high)}), "
-            f"{100 * self.accuracy:.1f} % of {self.right.size} right"
-        )
+        low, high = map(nats, self.interval)
+        right = f"{100 * self.accuracy:.1f} % of {self.right.size} right"
+        return f"{_count(self)}, {options}: held-out loss {nats(self.loss)} (95 % {low} to {high}), {right}"
 
 
 def usual_settings(layers: int | None) -> Settings:
@@ -195,13 +193,10 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
         if best.diverged:
             reasons.append(f"{name} stays {old}: training diverged with every other value.")
             continue
-        gain = (usual.losses - best.losses).mean(axis=0)
-        low, high = bootstrap_interval(gain)
-        facts = (
-            f"the best of the others, {new}, has a held-out loss of {nats(best.loss)} against {nats(usual.loss)} "
-            f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
-        )
-        if low > 0:
+        lower, difference = _gain(best, usual)
+        losses = f"a held-out loss of {nats(best.loss)} against {nats(usual.loss)}"
+        facts = f"the best of the others, {new}, has {losses} {difference}"
+        if lower:
             chosen = chosen.change(factor, best.settings.value(factor))
             reasons.append(f"{name} becomes {new} instead of {old}: {facts}.")
         else:
@@ -262,9 +257,12 @@ def _count(trial: Trial) -> str:
 def _compare(first: Trial, second: Trial) -> str:
     if first.diverged or second.diverged:
         return "training diverged"
-    gain = (second.losses - first.losses).mean(axis=0)
+    losses = f"held-out loss {nats(first.loss)} against {nats(second.loss)}"
+    return f"{losses} for {_count(second)} with the usual values {_gain(first, second)[1]}"
+
+
+def _gain(trial: Trial, usual: Trial) -> tuple[bool, str]:
+    """Whether a trial's loss is lower than the usual one's by more than chance, and their difference in words."""
+    gain = (usual.losses - trial.losses).mean(axis=0)
     low, high = bootstrap_interval(gain)
-    return (
-        f"held-out loss {nats(first.loss)} against {nats(second.loss)} for {_count(second)} with the usual values "
-        f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
-    )
+    return low > 0, f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
