@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
+from scipy.ndimage import center_of_mass
 
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.images.likeness import likeness_to_classes, similarities
-from toolkit.images.normal_form import BOX, FAINT, MIDDLE, SIDE
+from toolkit.images.normal_form import BOX, FAINT, MIDDLE
 
 INK = (9.0, 75.0)  # mean grey value: 998 of 1,000 of MNIST's training digits lie between
 OFF_CENTRE = 1.5  # pixels: rounding takes 0.7
@@ -18,10 +20,7 @@ LIKER = 0.05
 
 
 def find_doubts(
-    images: LabelledImages,
-    probabilities: np.ndarray,
-    known: Sequence[str],
-    names: Sequence[str] | None = None,
+    images: LabelledImages, probabilities: np.ndarray, known: Sequence[str], names: Sequence[str] | None = None
 ) -> list[list[str]]:
     """For every image the reasons to doubt it, none for most. ``probabilities``, (N, C), are a model's.
 
@@ -30,9 +29,8 @@ def find_doubts(
     """
     names = names or [str(number + 1) for number in range(len(images))]
     doubts = [_unlike_mnist(image) for image in images.images[:, 0]]
-    likeness = None
-    if not set(images.classes) <= set(known):
-        likeness = likeness_to_classes(images.images, images.labels, len(images.classes))
+    strange = not set(images.classes) <= set(known)
+    likeness = likeness_to_classes(images.images, images.labels, len(images.classes)) if strange else None
     for number, (reasons, label, chances) in enumerate(zip(doubts, images.labels, probabilities, strict=True)):
         if images.classes[label] in known:
             read = known[int(chances.argmax())]
@@ -54,14 +52,11 @@ def _unlike_mnist(image: np.ndarray) -> list[str]:
     if not INK[0] <= ink <= INK[1]:
         reasons.append("very little ink" if ink < INK[0] else "very much ink")
     inked = image > max(FAINT * int(image.max()), 40)  # JPEG leaves ripples around the strokes
-    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
-    if not len(rows):
+    if not inked.any():
         return ["no ink"]
-    side = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    side = max(cv2.boundingRect(inked.astype(np.uint8))[2:])
     if not BOX - 2 <= side <= BOX + 1:
         reasons.append(f"{side} pixels long, MNIST's are {BOX}")
-    weights = image.astype(np.float64) / image.sum()
-    centre = (weights.sum(axis=1) @ np.arange(SIDE), weights.sum(axis=0) @ np.arange(SIDE))
-    if max(abs(value - MIDDLE) for value in centre) > OFF_CENTRE:
+    if max(abs(value - MIDDLE) for value in center_of_mass(image)) > OFF_CENTRE:
         reasons.append("off centre")
     return reasons
