@@ -27,16 +27,14 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
     test images.
     """
     asked: dict[str, Any] = run.options
-    place = choose_device(asked["device"])
+    place, seed = choose_device(asked["device"]), asked["seed"]
     arguments = _dropout(asked["model"], asked["dropout"])
     run.options.update(device=str(place), **arguments)
-    seed = asked["seed"]
     seed_everything(seed)
     training, validation = hold_out(data.training, asked["held_out"], seed)
 
     network = build_model(asked["model"], len(training.classes), **arguments).to(place)
-    augment = augmentation(asked["augment"])
-    loaders = make_loaders(training, validation, asked["batch_size"], seed, place, augment)
+    loaders = make_loaders(training, validation, asked["batch_size"], seed, place, augmentation(asked["augment"]))
     precision = [Autocast()] if bfloat16_pays(place) else []
     smoothing = asked["label_smoothing"]
     learner = make_learner(network, loaders, precision, weight_decay=asked["weight_decay"], label_smoothing=smoothing)
@@ -44,10 +42,9 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
     history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]], saved=saved)
     run.facts.update(saved.facts())
 
-    held_back = score(network, validation)
     logits = predict_logits(network, data.test.images)
     scores = score_logits(logits, data.test)
-    both = {"held_out": held_back, test: scores}
+    both = {"held_out": score(network, validation), test: scores}
     run.write_json("scores.json", {key: found.as_record() for key, found in both.items()})
     write_results(
         run,
@@ -60,7 +57,7 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
         architecture=asked["model"],
         arguments=arguments,
     )
-    print(f"Held out:   {held_back}\n{test.replace('mnist_test', 'MNIST test')}: {scores}\nRun: {run.folder}")
+    print(f"Held out:   {both['held_out']}\n{test.replace('mnist_test', 'MNIST test')}: {scores}\nRun: {run.folder}")
     return scores
 
 
