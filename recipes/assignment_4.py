@@ -9,6 +9,8 @@ Expect  9 to 16 minutes on 2 CPU cores; the workbook, the report and the zip in 
 """
 
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from recipes import (
     compare_layers,
@@ -48,42 +50,29 @@ def run(
         place = out or ROOT
         workbook, pdf = place / "Assignment 4 Results.xlsx", place / "Assignment 4_Report.pdf"
 
+        def finished(recipe: ModuleType, options: dict[str, Any], **how: Any) -> Path:
+            name = recipe.__name__.removeprefix("recipes.")
+            if fresh or not find_run(name, **options, **same):
+                recipe.run(model=model, digits=digits, fresh=fresh, **options, **how)
+            return latest_run(name, **options, **same)
+
         print("1. Tuning")
-        if fresh or not (tuning := find_run("tune_finetuning", repeats=repeats, **same)):
-            tune_finetuning.run(model=model, repeats=repeats, processes=processes, digits=digits, fresh=fresh)
-            tuning = latest_run("tune_finetuning", **same)
+        tuning = finished(tune_finetuning, {"repeats": repeats}, processes=processes)
         tuned = read_json(tuning, "tuning.json", dict[str, Search])
 
         print("2. Comparing")
-        if fresh or not (comparison := find_run("compare_layers", seeds=seeds, **same)):
-            compare_layers.run(model=model, seeds=seeds, processes=processes, digits=digits, fresh=fresh)
-            comparison = latest_run("compare_layers", **same)
+        comparison = finished(compare_layers, {"seeds": seeds}, processes=processes)
 
         print("3. Fine-tuning")
         several = finetune_two_layers if tuned["more layers"]["layers"] == 2 else finetune_all_layers
-        folders = []
-        for recipe, options in (
-            (finetune_last_layer, tuned["last layer"]["options"]),
-            (several, tuned["more layers"]["options"]),
-        ):
-            name = recipe.__name__.removeprefix("recipes.")
-            if fresh or not find_run(name, **options, **same):
-                recipe.run(model=model, digits=digits, fresh=fresh, **options)
-            folders.append(latest_run(name, **options, **same))
-        last_layer, more_layers = folders
+        last_layer = finished(finetune_last_layer, tuned["last layer"]["options"])
+        more_layers = finished(several, tuned["more layers"]["options"])
 
         print("4. Evaluating")
-        evaluated = {"last_layer": str(last_layer), "more_layers": str(more_layers), "comparison": str(comparison)}
+        runs: dict[str, Any] = {"last_layer": last_layer, "more_layers": more_layers, "comparison": comparison}
+        evaluated = {name: str(folder) for name, folder in runs.items()}
         if not (find_run("evaluate_models", **evaluated, out=str(workbook), **same) and workbook.exists()):
-            evaluate_models.run(
-                model=model,
-                last_layer=last_layer,
-                more_layers=more_layers,
-                comparison=comparison,
-                out=workbook,
-                mnist=mnist,
-                digits=digits,
-            )
+            evaluate_models.run(model=model, **runs, out=workbook, mnist=mnist, digits=digits)
         evaluation = latest_run("evaluate_models", **evaluated, **same)
 
         print("5. Report and zip")
