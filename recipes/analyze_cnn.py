@@ -14,7 +14,7 @@ Expect  about 15 minutes on 2 CPU cores, 99.0 % of the test part; the table and 
 from pathlib import Path
 
 from toolkit.evaluation.scores import Scores
-from toolkit.experiments.analysis import Plan, analyze
+from toolkit.experiments.analysis import analyze
 from toolkit.options import numbers
 from toolkit.runs import start_run
 from toolkit.training.trainings import Setting
@@ -58,4 +58,4 @@ def run(
             }
             return Setting("cnn", arguments, lr, batch_size, epochs, decay)
 
-        return analyze(run, Plan(make, {"variant": "plain"}, {"variant": list(VARIANTS)}))
+        return analyze(run, make, {"variant": "plain"}, {"variant": list(VARIANTS)})

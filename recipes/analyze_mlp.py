@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.evaluation.scores import Scores
-from toolkit.experiments.analysis import Plan, analyze
+from toolkit.experiments.analysis import analyze
 from toolkit.options import numbers
 from toolkit.runs import start_run
 from toolkit.training.trainings import Setting
@@ -59,5 +59,4 @@ def run(
             "neurons_per_layer": sorted({*numbers("neurons_per_layer", neurons_per_layer, int), neurons}),
             "hidden_layers": sorted({*numbers("hidden_layers", hidden_layers, int), layers}),
         }
-        plan = Plan(make, baseline, values)
-        return analyze(run, plan)
+        return analyze(run, make, baseline, values)

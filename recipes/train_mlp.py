@@ -11,15 +11,12 @@ Expect  see docs/results.md; the loop is toolkit/training/plain_sgd.py.
 from pathlib import Path
 
 from toolkit.data.parts import load_parts
-from toolkit.errors import ToolkitError
-from toolkit.evaluation.scores import Scores, predict_logits, score_logits
-from toolkit.experiments.results import write_results
+from toolkit.evaluation.scores import Scores
+from toolkit.experiments.analysis import train_and_judge
 from toolkit.options import numbers
-from toolkit.paths import STATE
 from toolkit.runs import start_run
 from toolkit.training.devices import choose_device
-from toolkit.training.state import SavedState
-from toolkit.training.trainings import Setting, train
+from toolkit.training.trainings import Setting
 
 
 def run(
@@ -43,26 +40,8 @@ def run(
         parts = load_parts(mnist, csv, split_seed)
         print(parts)
         arguments = {"hidden": numbers("hidden", hidden, int), "dropout": dropout, "layer_norm": layer_norm}
-        saved = SavedState(run.folder / STATE, parts.digest)
         setting = Setting("mlp", arguments, lr, batch_size, epochs)
-        network, outcome = train(setting, seed, parts, place, saved=saved)
-        run.facts.update(saved.facts())
-        if outcome.complaint:
-            raise ToolkitError(f"{outcome.complaint} Train again with a smaller learning rate (--lr).")
-
-        logits = predict_logits(network, parts.validation.images)
-        scores = score_logits(logits, parts.validation)
-        run.write_json("scores.json", {"validation": scores.as_record()})
-        write_results(
-            run,
-            network,
-            outcome.history,
-            {"validation": scores},
-            (parts.validation, logits),
-            name="mlp",
-            data="the validation part",
-            architecture="mlp",
-            arguments=arguments,
-        )
+        diverged = "{} Train again with a smaller learning rate (--lr)."
+        scores, _ = train_and_judge(run, setting, seed, parts, place, "validation", "mlp", diverged)
         print(f"Validation: {scores}\nRun: {run.folder}")
     return scores

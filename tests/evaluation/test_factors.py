@@ -1,6 +1,6 @@
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from scipy.stats import ttest_ind
@@ -72,6 +72,6 @@ def test_an_analysis_survives_its_file(tmp_path):
     factor = Factor("learning_rate", (level(0.1, [0.9, 0.91]), level(0.5, [0.95, 0.93])), 0.1)
     for combined in (None, level("both", [0.99, 0.98])):
         analysis = Analysis((factor,), combined, (600, 200))
-        (tmp_path / "analysis.json").write_text(json.dumps(analysis.as_record()))
+        (tmp_path / "analysis.json").write_text(json.dumps(asdict(analysis)))
         assert read_json(tmp_path / "analysis.json", Analysis) == analysis
         assert analysis.best.value == ("both" if combined else 0.5)

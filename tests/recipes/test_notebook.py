@@ -1,6 +1,7 @@
 import ast
 import json
 import zipfile
+from dataclasses import asdict
 
 import nbformat
 import pytest
@@ -22,7 +23,7 @@ def analysis():
     """A finished run of analyze_mlp, as far as the notebook reads it."""
     factor = Factor("batch_size", (level(16, [0.95, 0.96]), level(32, [0.0, 0.0], "The loss became nan.")), 16)
     with start_run("analyze_mlp.py", {"mnist": None, "csv": "train.csv", "split_seed": 7}) as run:
-        run.write_json("analysis.json", Analysis((factor,), None, (600, 200)).as_record())
+        run.write_json("analysis.json", asdict(Analysis((factor,), None, (600, 200))))
         run.write_json("scores.json", {"test": scores(99, 0).as_record()})
         for name in ("curves", "confusion", "confused"):
             save_figure(Figure(), run.folder / f"{name}.png")

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from scipy.stats import t as student
@@ -122,7 +122,3 @@ class Analysis:
         """The setting with the highest mean validation accuracy whose trainings all came to their end."""
         levels = [level for factor in self.factors for level in factor.levels]
         return Factor("setting", (*levels, *([self.combined] if self.combined else [])), None).best
-
-    def as_record(self) -> dict[str, Any]:
-        """What ``analysis.json`` keeps."""
-        return asdict(self)

@@ -1,12 +1,14 @@
-"""The experiment behind ``analyze_mlp`` and ``analyze_cnn``: one factor at a time, the best setting tested once."""
+"""Training from scratch: one setting, or one factor at a time with the best setting tested once."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.parts import Parts, load_parts
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis, Factor, Level
@@ -24,24 +26,14 @@ from toolkit.training.sweeps import choose_processes
 from toolkit.training.trainings import Outcome, Setting, train, train_all
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is varied: ``make`` turns one value of every factor into a setting, ``baseline`` holds one of each."""
-
-    make: Callable[..., Setting]
-    baseline: Mapping[str, Any]
-    values: Mapping[str, Sequence[Any]]
-
-    def setting(self, **changes: Any) -> Setting:
-        """The baseline's setting with ``changes``."""
-        return self.make(**{**self.baseline, **changes})
-
-
-def analyze(run: Run, plan: Plan) -> Scores:
+def analyze(
+    run: Run, make: Callable[..., Setting], baseline: Mapping[str, Any], values: Mapping[str, Sequence[Any]]
+) -> Scores:
     """Train every setting with every seed, say what each factor does, train the best once more and test it once.
 
-    ``run.options`` are those of the recipes. Returns the scores on the test part. Finished
-    trainings are kept beside the runs, so a repeated command goes on where it stopped.
+    ``make`` turns one value of every factor into a setting; ``baseline`` holds one of each, ``values`` those to try.
+    ``run.options`` are those of the recipes. Returns the scores on the test part. Finished trainings are kept beside
+    the runs, so a repeated command goes on where it stopped.
     """
     asked = dict(run.options)
     seeds, seed, processes = asked["seeds"], asked["seed"], asked["processes"]
@@ -57,50 +49,38 @@ def analyze(run: Run, plan: Plan) -> Scores:
         folder = runs_folder() / run.recipe / "trainings"
         return train_all(settings, range(seed, seed + seeds), parts, place, folder, processes, run.since)
 
-    analysis = try_out(plan, train_settings, (len(parts.training), len(parts.validation)))
-    run.write_json("analysis.json", analysis.as_record())
+    settings = {name: {value: make(**{**baseline, name: value}) for value in own} for name, own in values.items()}
+    outcomes = iter(train_settings([setting for own in settings.values() for setting in own.values()]))
+    factors = tuple(
+        Factor(name, tuple(Level(value, how, tuple(next(outcomes))) for value, how in own.items()), baseline[name])
+        for name, own in settings.items()
+    )
+    together = make(**{factor.name: factor.best.value for factor in factors})
+    combined = None
+    if all(together != level.setting for factor in factors for level in factor.levels):
+        said = ", ".join(f"{factor.title} {factor.best.value}" for factor in factors)
+        combined = Level(said, together, tuple(train_settings([together])[0]))
+    analysis = Analysis(factors, combined, (len(parts.training), len(parts.validation)))
+
+    run.write_json("analysis.json", asdict(analysis))
     save_figure(plot_overview(analysis), run.folder / "overview.png")
-    for factor in analysis.factors:
+    for factor in factors:
         save_figure(plot_factor(factor, analysis.images), run.folder / f"{factor.name}.png")
     page = analysis_page(analysis, run.recipe)
     with atomic_write(run.folder / "analysis.md") as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(page, flush=True)
-    best = analysis.best
-    if best.diverged:
+    if analysis.best.diverged:
         raise ToolkitError("No setting came to its end with every seed. Choose smaller learning rates.")
-    return _test_once(run, best.setting, seed + seeds, parts, place)
 
-
-def try_out(
-    plan: Plan, train_settings: Callable[[Sequence[Setting]], list[list[Outcome]]], images: tuple[int, int]
-) -> Analysis:
-    """Train the settings of ``plan``, and in the end the best values of all factors together.
-
-    ``train_settings`` gives every setting's outcomes by seed; ``images`` are the numbers of training and validation
-    images.
-    """
-    settings = {name: [plan.setting(**{name: value}) for value in values] for name, values in plan.values.items()}
-    distinct = list({repr(setting): setting for group in settings.values() for setting in group}.values())
-    found = dict(zip(map(repr, distinct), train_settings(distinct), strict=True))
-    factors = [
-        Factor(
-            name,
-            tuple(
-                Level(value, setting, tuple(found[repr(setting)]))
-                for value, setting in zip(plan.values[name], settings[name], strict=True)
-            ),
-            plan.baseline[name],
-        )
-        for name in settings
-    ]
-    combined = None
-    best = plan.setting(**{factor.name: factor.best.value for factor in factors})
-    if repr(best) not in found:
-        (outcomes,) = train_settings([best])
-        values = ", ".join(f"{factor.title} {factor.best.value}" for factor in factors)
-        combined = Level(values, best, tuple(outcomes))
-    return Analysis(tuple(factors), combined, images)
+    chosen, new_seed = analysis.best.setting, seed + seeds  # one that had no part in choosing
+    diverged = "The chosen setting diverged with a new seed: {} Try more seeds."
+    scores, read = train_and_judge(run, chosen, new_seed, parts, place, "test", f"{run.recipe}_best", diverged)
+    run.facts.update(chosen=asdict(chosen), chosen_seed=new_seed)
+    save_figure(plot_confused(parts.test, read, "the test part"), run.folder / "confused.png")
+    opened = run.facts["openings_of_the_test_part"]
+    print(f"Chosen: {describe(chosen)}\nTest: {scores}\nOpenings of this test part: {opened}\nRun: {run.folder}")
+    return scores
 
 
 def read_analysis(folder: Path) -> Analysis:
@@ -108,29 +88,34 @@ def read_analysis(folder: Path) -> Analysis:
     return read_json(folder, "analysis.json", Analysis)
 
 
-def _test_once(run: Run, setting: Setting, seed: int, parts: Parts, device: torch.device) -> Scores:
-    """Train the chosen setting with a seed that had no part in choosing it, and open the test part."""
+def train_and_judge(
+    run: Run, setting: Setting, seed: int, parts: Parts, device: torch.device, part: str, name: str, diverged: str
+) -> tuple[Scores, np.ndarray]:
+    """Train ``setting``, judge it on the ``part`` of the data, "validation" or "test", and write what a run leaves.
+
+    The test part's opening is logged. Returns the scores and the labels read, int64 (N,). A training that diverges is
+    a ``ToolkitError`` that says ``diverged``, with the complaint in its place.
+    """
     saved = SavedState(run.folder / STATE, parts.digest)
     network, outcome = train(setting, seed, parts, device, saved=saved)
+    run.facts.update(saved.facts())
     if outcome.complaint:
-        raise ToolkitError(f"The chosen setting diverged with a new seed: {outcome.complaint} Try more seeds.")
-    logits = predict_logits(network, parts.test.images)
-    scores = score_logits(logits, parts.test)
-    opened = log_mnist_opening(run.recipe, parts.digest, len(parts.test))
-    run.facts.update(saved.facts(), chosen=asdict(setting), chosen_seed=seed, openings_of_the_test_part=opened)
-    run.write_json("scores.json", {"test": scores.as_record()})
+        raise ToolkitError(diverged.format(outcome.complaint))
+    images: LabelledImages = getattr(parts, part)
+    if part == "test":
+        run.facts.update(openings_of_the_test_part=log_mnist_opening(run.recipe, parts.digest, len(images)))
+    logits = predict_logits(network, images.images)
+    scores = score_logits(logits, images)
+    run.write_json("scores.json", {part: scores.as_record()})
     write_results(
         run,
         network,
         outcome.history,
-        {"test": scores},
-        (parts.test, logits),
-        name=f"{run.recipe}_best",
-        data="the test part",
+        {part: scores},
+        (images, logits),
+        name=name,
+        data=f"the {part} part",
         architecture=setting.architecture,
         arguments=setting.arguments,
     )
-    figure = plot_confused(parts.test, logits.argmax(1).numpy(), "the test part")
-    save_figure(figure, run.folder / "confused.png")
-    print(f"Chosen: {describe(setting)}\nTest: {scores}\nOpenings of this test part: {opened}\nRun: {run.folder}")
-    return scores
+    return scores, logits.argmax(1).numpy()
