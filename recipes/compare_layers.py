@@ -14,15 +14,7 @@ from typing import Any
 from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
 from toolkit.errors import ToolkitError
-from toolkit.experiments.comparing import (
-    NONE,
-    compare_pairs,
-    comparison_jobs,
-    right_answers,
-    summarise,
-    train_and_keep,
-    ways_for,
-)
+from toolkit.experiments import comparing
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
 from toolkit.reporting.comparison_plots import plot_comparison
@@ -45,25 +37,24 @@ def run(
         sets = load_sets(digits)
         card = load_model(model)[1]
         run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
-        jobs = comparison_jobs(model, seeds, digits)
-        ways = ways_for(card.classes, sets.classes)
-        if NONE not in ways:
-            print(f"Without '{NONE}': {card.name} does not know all of these classes.")
+        jobs = comparing.comparison_jobs(model, seeds, digits)
+        ways = comparing.ways_for(card.classes, sets.classes)
+        if comparing.NONE not in ways:
+            print(f"Without '{comparing.NONE}': {card.name} does not know all of these classes.")
         what = f"{len(sets.training)} {things(sets.classes)}, {len(sets.validation)} to validate"
         print(f"{len(jobs)} trainings of {card.name}: {what}")
         folder = runs_folder() / run.recipe / "trainings"
-        results = run_jobs(train_and_keep, jobs, folder, "trainings", processes, run.since)
+        results = run_jobs(comparing.train_and_keep, jobs, folder, "trainings", processes, run.since)
 
         by_way = {name: [r for r in results if r["job"]["way"] == name] for name in ways}
-        summaries = {name: summarise(own) for name, own in by_way.items()}
-        pairs = compare_pairs({name: right_answers(own) for name, own in by_way.items()})
+        summaries = {name: comparing.summarise(own) for name, own in by_way.items()}
+        pairs = comparing.compare_pairs({name: comparing.right_answers(own) for name, own in by_way.items()})
         for name, summary in summaries.items():
             print(
                 f"{name:16} {100 * summary['mean']:5.1f} % of {len(sets.validation)} (standard deviation over seeds "
                 f"{100 * summary['spread']:.1f}, worst {100 * summary['worst']:.1f}), loss {summary['loss']:.3f}"
             )
-        for pair in pairs:
-            print(pair)
+        print(*pairs, sep="\n")
         record = {
             "n": len(sets.validation),
             "seeds": seeds,

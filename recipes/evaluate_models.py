@@ -15,18 +15,11 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.records import Comparison, Search
 from toolkit.evaluation.scores import Scores
 from toolkit.evaluation.sealed_test import open_test_set, openings
-from toolkit.experiments.comparing import load_trained, right_by_way, summarise_test
+from toolkit.experiments import comparing
 from toolkit.experiments.evaluating import check_runs, measure, unmeasured
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT, sha256_of
-from toolkit.reporting.excel import (
-    ENTRIES,
-    comparison_table,
-    fill_template,
-    match_template,
-    trials_table,
-    write_results,
-)
+from toolkit.reporting import excel
 from toolkit.runs import find_run, latest_run, read_json, start_run
 from toolkit.training.devices import choose_device
 
@@ -52,19 +45,18 @@ def run(
         check_runs(models, model, last_layer, more_layers, images.classes)
         absent = unmeasured(models[model][1].classes, images.classes)
         if template:
-            match_template(template)  # before Test Set is opened: a sheet that does not fit costs no opening
-        sets, started_from = images.sha256(), models[model][1].weights_sha256
-        run.facts.update(sets_sha256=sets, model_sha256=started_from)
-        of_the_same = {"sets_sha256": sets, "model_sha256": started_from}
+            excel.match_template(template)  # before Test Set is opened: a sheet that does not fit costs no opening
+        of_the_same = {"sets_sha256": images.sha256(), "model_sha256": models[model][1].weights_sha256}
+        run.facts.update(of_the_same)
         comparison = comparison or find_run("compare_layers", **of_the_same)
         tuning = find_run("tune_finetuning", **of_the_same)
         compared = read_json(comparison, "comparison.json", Comparison) if comparison else None
-        trained = [load_trained(Path(place)) for place in compared["trainings"]] if compared else []
-        if any((job["sets"], job["weights"]) != (sets, started_from) for _, job in trained):
+        trained = [comparing.load_trained(Path(place)) for place in compared["trainings"]] if compared else []
+        if any([job["sets"], job["weights"]] != list(of_the_same.values()) for _, job in trained):
             raise ToolkitError(f"{comparison} compared with other digits or another model. Run compare_layers again.")
         tests = {} if "pretrained_mnist" in absent else {"MNIST test": load_mnist(mnist).test}
         tests["own Test Set"] = own_test = open_test_set(run.recipe, digits)
-        places: dict[str, str | Path] = dict(zip(ENTRIES, (model, model, last_layer, more_layers), strict=True))
+        places: dict[str, str | Path] = dict(zip(excel.ENTRIES, (model, model, last_layer, more_layers), strict=True))
         measured = {key: named for key, named in places.items() if key not in absent}
         results = measure(models, measured, images.training, tests, place)
         for result in results:
@@ -74,22 +66,24 @@ def run(
 
         tables = {}
         if compared:
-            right = right_by_way(trained, own_test)
-            tested = {"n": len(own_test), **summarise_test(right)}
+            right = comparing.right_by_way(trained, own_test)
+            ways = {way: comparing.accuracy_over_seeds(answers) for way, answers in right.items()}
+            pairs = comparing.compare_pairs(right)
+            tested = {"n": len(own_test), "ways": ways, "pairs": [pair.as_record() for pair in pairs]}
             run.write_json("comparison_test.json", tested)
-            tables["Comparison"] = comparison_table(compared, tested)
-            for pair in tested["pairs"]:
-                print(pair["said"])
+            tables["Comparison"] = excel.comparison_table(compared, tested)
+            for pair in pairs:
+                print(pair)
         if tuning:
-            tables["Trials"] = trials_table(read_json(tuning, "tuning.json", dict[str, Search]))
+            tables["Trials"] = excel.trials_table(read_json(tuning, "tuning.json", dict[str, Search]))
         run.write_json("scores.json", {result.key: result.scores.as_record() for result in results})
         out = out or ROOT / "Assignment 4 Results.xlsx"
         if template:
-            fill_template(template, out, results)
+            excel.fill_template(template, out, results)
         else:
-            write_results(out, results, tables, list(absent.values()))
-        run.options.update(last_layer=last_layer, more_layers=more_layers, comparison=comparison, tuning=tuning)
-        run.options.update(out=out)
+            excel.write_results(out, results, tables, list(absent.values()))
+        used = {"last_layer": last_layer, "more_layers": more_layers, "comparison": comparison, "tuning": tuning}
+        run.options.update(used, out=out)
         run.facts.update(test_sha256=own_test.sha256(), workbook_sha256=sha256_of(out))
         print(f"Written: {out}\nOpenings of Test Set so far: {len(openings())}\nRun: {run.folder}")
     return {result.key: result.scores for result in results}

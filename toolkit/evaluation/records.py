@@ -1,17 +1,14 @@
 """What finished runs keep as JSON, with the types that whoever reads them relies on."""
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from typing_extensions import TypedDict
 
-
-class _Kept(TypedDict):
-    """A run may say more than is read here."""
-
-    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]  # noqa: RUF012
+from toolkit.evaluation.statistics import PairedTest
 
 
-class ScoreRecord(_Kept):
+class ScoreRecord(TypedDict):
     """One entry of ``scores.json``."""
 
     accuracy: float
@@ -21,7 +18,7 @@ class ScoreRecord(_Kept):
     loss: float
 
 
-class OverSeeds(_Kept):
+class OverSeeds(TypedDict):
     """Accuracies over seeds."""
 
     mean: float
@@ -38,34 +35,62 @@ class WayRecord(OverSeeds):
     moved: dict[str, float]
 
 
-class PairRecord(_Kept):
-    """Two ways, and what is said of them."""
+@dataclass(frozen=True)
+class Pair:
+    """Two ways to fine-tune on the same images and seeds; positive means that ``second`` is better.
+
+    ``difference`` is the mean over seeds of the accuracies' difference, with its bootstrap interval over seeds;
+    ``test`` counts images that one reads right in most seeds and the other does not; ``images`` is how many it would
+    take to show such a difference, ``None`` where there is none.
+    """
 
     first: str
     second: str
-    said: str
+    difference: float
+    interval: tuple[float, float]
+    test: PairedTest
+    images: int | None
+
+    def as_record(self) -> dict[str, Any]:
+        """What ``comparison.json`` keeps."""
+        return {**asdict(self), "said": str(self)}
+
+    def __str__(self) -> str:
+        low, high = (100 * end for end in self.interval)
+        said = (
+            f"{self.second} against {self.first}: {100 * self.difference:+.1f} points "
+            f"(seeds alone: {low:+.1f} to {high:+.1f}); of {self.test.n} images only the former reads "
+            f"{self.test.only_second}, only the latter {self.test.only_first} in most seeds, p = {self.test.p:.2g}: "
+        )
+        if self.test.shown:
+            return said + "a difference is shown."
+        if self.images is None:
+            return said + "no difference is shown, nor seen."
+        return said + f"no difference is shown; one of the size seen would take about {self.images:,} images."
 
 
-class Comparison(_Kept):
+class Comparison(TypedDict):
     """``comparison.json``."""
 
     n: int
     seeds: int
     ways: dict[str, WayRecord]
-    pairs: list[PairRecord]
+    pairs: list[Pair]
     trainings: list[str]
 
 
-class ComparisonTest(_Kept):
+class ComparisonTest(TypedDict):
     """``comparison_test.json``."""
 
     n: int
     ways: dict[str, OverSeeds]
-    pairs: list[PairRecord]
+    pairs: list[Pair]
 
 
-class TrialRecord(_Kept):
+class TrialRecord(TypedDict):
     """Settings that were tried, and how they did; ``None`` where training ``diverged``."""
+
+    __pydantic_config__ = {"extra": "allow"}  # type: ignore[misc]  # noqa: RUF012 (the values of all factors)
 
     new: str
     lr: float
@@ -75,7 +100,7 @@ class TrialRecord(_Kept):
     diverged: str
 
 
-class Search(_Kept):
+class Search(TypedDict):
     """One of the searches in ``tuning.json``."""
 
     layers: int | None
@@ -86,7 +111,7 @@ class Search(_Kept):
     trials: list[TrialRecord]
 
 
-class HowFineTuned(_Kept):
+class HowFineTuned(TypedDict):
     """Options of a fine-tuning run."""
 
     lr: float
@@ -96,7 +121,7 @@ class HowFineTuned(_Kept):
     dropout: float | None
 
 
-class FineTuningRecord(_Kept):
+class FineTuningRecord(TypedDict):
     """``run.json`` of such a run."""
 
     recipe: str

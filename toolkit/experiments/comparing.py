@@ -1,7 +1,7 @@
 """How many layers to fine-tune? The same data and seeds for every answer, and what the differences are worth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from toolkit.data.image_sets import load_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.doors import read_file, read_json
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.records import Pair
 from toolkit.evaluation.scores import predict_logits, score_logits
-from toolkit.evaluation.statistics import PairedTest, bootstrap_interval, images_to_show, mcnemar
+from toolkit.evaluation.statistics import bootstrap_interval, images_to_show, mcnemar
 from toolkit.models.bundle import LARGEST, load_model
 from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
@@ -140,14 +141,6 @@ def right_by_way(trained: Sequence[tuple[nn.Module, Job]], digits: LabelledImage
     return {way: np.array(answers) for way, answers in right.items()}
 
 
-def summarise_test(right: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Accuracy of each way over its seeds (mean, spread, worst), and its pairs."""
-    return {
-        "ways": {way: accuracy_over_seeds(answers) for way, answers in right.items()},
-        "pairs": [pair.as_record() for pair in compare_pairs(right)],
-    }
-
-
 def accuracy_over_seeds(right: np.ndarray) -> dict[str, float]:
     """Mean, standard deviation and minimum over seeds of right answers, shape (seeds, images)."""
     accuracies = right.mean(axis=1)
@@ -155,56 +148,19 @@ def accuracy_over_seeds(right: np.ndarray) -> dict[str, float]:
     return {"mean": float(accuracies.mean()), "spread": spread, "worst": float(accuracies.min())}
 
 
-@dataclass(frozen=True)
-class Pair:
-    """Two ways to fine-tune on the same images and seeds; positive means that ``second`` is better.
-
-    ``difference`` is the mean over seeds of the accuracies' difference, with its bootstrap interval over seeds;
-    ``test`` counts images that one reads right in most seeds and the other does not; ``images`` is how many it would
-    take to show such a difference, ``None`` where there is none.
-    """
-
-    first: str
-    second: str
-    difference: float
-    interval: tuple[float, float]
-    test: PairedTest
-    images: int | None
-
-    def as_record(self) -> dict[str, Any]:
-        """What ``comparison.json`` keeps."""
-        return {**vars(self), "test": vars(self.test), "said": str(self)}
-
-    def __str__(self) -> str:
-        low, high = (100 * end for end in self.interval)
-        said = (
-            f"{self.second} against {self.first}: {100 * self.difference:+.1f} points "
-            f"(seeds alone: {low:+.1f} to {high:+.1f}); of {self.test.n} images only the former reads "
-            f"{self.test.only_second}, only the latter {self.test.only_first} in most seeds, p = {self.test.p:.2g}: "
-        )
-        if self.test.shown:
-            return said + "a difference is shown."
-        if self.images is None:
-            return said + "no difference is shown, nor seen."
-        return said + f"no difference is shown; one of the size seen would take about {self.images:,} images."
-
-
 def compare_pairs(right: Mapping[str, np.ndarray]) -> list[Pair]:
     """Every pair of ways; ``right`` holds for each the right answers, 0 or 1 of shape (seeds, images).
 
     All must share their seeds and their images, in the same order.
     """
-    return [_compare(first, right[first], second, right[second]) for first, second in combinations(right, 2)]
-
-
-def _compare(first: str, right_first: np.ndarray, second: str, right_second: np.ndarray) -> Pair:
-    differences = right_second.mean(axis=1) - right_first.mean(axis=1)
-    interval = bootstrap_interval(differences)
-    test = mcnemar(right_first.mean(axis=0) > 0.5, right_second.mean(axis=0) > 0.5)
-    # the chance, for a seed and an image, that only one of the two is right
-    only_first, only_second = (right_first > right_second).mean(), (right_second > right_first).mean()
-    images = images_to_show(float(only_first), float(only_second))
-    return Pair(first, second, float(differences.mean()), interval, test, images)
+    pairs = []
+    for (first, of_first), (second, of_second) in combinations(right.items(), 2):
+        differences = of_second.mean(axis=1) - of_first.mean(axis=1)
+        test = mcnemar(of_first.mean(axis=0) > 0.5, of_second.mean(axis=0) > 0.5)
+        # the chance, for a seed and an image, that only one of the two is right
+        images = images_to_show(float((of_first > of_second).mean()), float((of_second > of_first).mean()))
+        pairs.append(Pair(first, second, float(differences.mean()), bootstrap_interval(differences), test, images))
+    return pairs
 
 
 def summarise(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

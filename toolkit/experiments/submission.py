@@ -23,7 +23,8 @@ PAGE = 1200  # pixels: a photo in the report is no wider
 EVALUATE = """From this folder, with Python 3.10 or newer:
 
 python -m pip install -r requirements.txt
-python -m toolkit recipe evaluate_models --model {model} --last-layer {last} --more-layers {more} --digits ..
+python -m toolkit recipe evaluate_models --model {model} --last-layer fine_tuned/last_layer \
+--more-layers fine_tuned/more_layers --digits ..
 
 The workbook it writes has the four accuracies. MNIST is fetched, unless --mnist names a folder with its files.
 """
@@ -34,15 +35,11 @@ class Submission:
     """The runs behind a report: all of the same model and the same digits."""
 
     evaluation: Path
+    record: dict[str, Any]  # the evaluation's ``run.json``
     last_layer: Path
     more_layers: Path
     comparison: Path
     tuning: Path
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """The evaluation's ``run.json``."""
-        return read_record(self.evaluation)
 
 
 def find_submission(evaluation: Path, digits: Path | None) -> Submission:
@@ -76,26 +73,20 @@ def find_submission(evaluation: Path, digits: Path | None) -> Submission:
             f"The sets in {digits or ROOT} are not those that were evaluated. Name those with --digits, or make all "
             "again: python -m toolkit recipe assignment_4"
         )
-    return Submission(evaluation, **folders)
+    return Submission(evaluation, record, **folders)
 
 
 def collect_evidence(submission: Submission, digits: Path | None = None) -> Evidence:
     """What the report is written from; ``digits`` is the folder with the three sets."""
     counts = [images.class_counts() for images in read_all_sets(digits).values()]
-    model = submission.record["options"]["model"]
-    network, card = load_model(model)
+    network, card = load_model(submission.record["options"]["model"])
+    published = {name: load_model(name)[1].scores for name in published_models()}
     more = {"finetune_two_layers": "the last two layers fine-tuned", "finetune_all_layers": "all layers fine-tuned"}
     return Evidence(
-        model=card.name,
-        classes=load_model(submission.more_layers)[1].classes,
-        known=card.classes,
+        card=card,
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        mnist={
-            name: load_model(name)[1].scores["mnist_test"]["accuracy"]
-            for name in published_models()
-            if "mnist_test" in load_model(name)[1].scores
-        },
-        options=card.options,
+        classes=load_model(submission.more_layers)[1].classes,
+        mnist={name: scores["mnist_test"]["accuracy"] for name, scores in published.items() if "mnist_test" in scores},
         last=_fine_tuned(submission.last_layer, "the last layer fine-tuned"),
         more=_fine_tuned(submission.more_layers, more[read_record(submission.more_layers)["recipe"]]),
         scores=read_json(submission.evaluation, "scores.json", dict[str, ScoreRecord]),
@@ -126,8 +117,12 @@ def report_pictures(submission: Submission, place: Path, photo: Path | None, dig
     training = load_sets(digits).training
     sheet = save_figure(plot_contact_sheet(training, "Training Set", columns=8), place / "training_set.png")
     pictures = [Picture(sheet, "Training Set: the images that were trained on.", 45)]
-    if photo:
-        pictures.append(Picture(_shrink(photo, place / "sheet.png"), "The sheet from which the images were cut.", 40))
+    if photo:  # shown upright, grey, small, without metadata
+        image = Image.fromarray(read_grey(photo))
+        image.thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
+        with atomic_write(place / "sheet.png") as temporary:
+            image.save(temporary, format="PNG")
+        pictures.append(Picture(place / "sheet.png", "The sheet from which the images were cut.", 40))
     tuned, compared = submission.tuning, submission.comparison
     return [
         *pictures,
@@ -138,15 +133,6 @@ def report_pictures(submission: Submission, place: Path, photo: Path | None, dig
         Picture(compared / "comparison.png", "Ways to fine-tune, over seeds, on Validation Set."),
         Picture(submission.more_layers / "confusion.png", "More layers fine-tuned: Validation Set.", 38),
     ]
-
-
-def _shrink(photo: Path, path: Path) -> Path:
-    """A photo as the report shows it: upright, grey, small, without metadata."""
-    image = Image.fromarray(read_grey(photo))
-    image.thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
-    with atomic_write(path) as temporary:
-        image.save(temporary, format="PNG")
-    return path
 
 
 def check_and_collect(report: Path, workbook: Path, digits: Path | None) -> dict[str, bytes]:
@@ -173,10 +159,6 @@ def check_and_collect(report: Path, workbook: Path, digits: Path | None) -> dict
         place = find_model(run)
         files[f"Code/fine_tuned/{name}/{WEIGHTS}"] = (place / WEIGHTS).read_bytes()
         files[f"Code/fine_tuned/{name}/{CARD}"] = strip_card((place / CARD).read_bytes())
-    models = {"last": "fine_tuned/last_layer", "more": "fine_tuned/more_layers"}
-    told = EVALUATE.format(model=submission.record["options"]["model"], **models)
-    files["Code/EVALUATE.txt"] = told.encode()
+    files["Code/EVALUATE.txt"] = EVALUATE.format(model=submission.record["options"]["model"]).encode()
     files |= set_files(folder)
-    files[report.name], files[workbook.name] = report.read_bytes(), workbook.read_bytes()
-    files["requirements.txt"] = (ROOT / "requirements.txt").read_bytes()
-    return files
+    return files | {path.name: path.read_bytes() for path in (report, workbook, ROOT / "requirements.txt")}

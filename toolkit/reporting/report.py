@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 from toolkit.classes import DIGITS, things
 from toolkit.errors import ToolkitError, printable
 from toolkit.evaluation.statistics import nats
+from toolkit.models.bundle import ModelCard
 from toolkit.paths import atomic_write
 from toolkit.training.adapting import FACTOR_NAMES
 
@@ -44,12 +45,10 @@ class Evidence:
     tuning.json; ``mnist`` is the accuracy on MNIST of every published model.
     """
 
-    model: str
+    card: ModelCard  # the pre-trained model's
+    parameters: int  # of that one
     classes: Sequence[str]
-    known: Sequence[str]  # by the pre-trained model
-    parameters: int
     mnist: Mapping[str, float]
-    options: Mapping[str, Any]  # the pre-training's
     last: FineTuned
     more: FineTuned
     scores: Mapping[str, Any]
@@ -176,8 +175,9 @@ def _data(evidence: Evidence) -> dict[str, Any]:
 
 def _pretrained(evidence: Evidence) -> dict[str, Any]:
     on_mnist, on_own = evidence.scores.get("pretrained_mnist"), evidence.last.scores.get("before")
-    own = evidence.mnist.get(evidence.model, on_mnist["accuracy"] if on_mnist else 0.0)
-    others = {name: share for name, share in evidence.mnist.items() if name != evidence.model}
+    card = evidence.card
+    own = evidence.mnist.get(card.name, on_mnist["accuracy"] if on_mnist else 0.0)
+    others = {name: share for name, share in evidence.mnist.items() if name != card.name}
     listed = ", ".join(f"{name} {percent(share, 2)}" for name, share in others.items())
     if others and own > max(others.values()):
         why = f"We took it because it reads more of MNIST's test images than the other published models ({listed})."
@@ -191,15 +191,15 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
         reads = "On our Validation Set it reads {} ({}; 95 % interval {} to {} %) before any fine-tuning."
         said += reads.format(*_score(on_own))
     else:
-        common = len(set(evidence.known) & set(evidence.classes))
+        common = len(set(card.classes) & set(evidence.classes))
         said += (
             f"It knows {common} of our {len(evidence.classes)} classes, so it got a new last layer, and there is no "
             "accuracy before fine-tuning."
         )
     return _section(
         "The pre-trained model",
-        f"{evidence.model} has {evidence.parameters:,} parameters and was trained on "
-        f"{'MNIST' if on_mnist else 'other classes'} for {evidence.options.get('epochs', 'an unknown number of')} "
+        f"{card.name} has {evidence.parameters:,} parameters and was trained on "
+        f"{'MNIST' if on_mnist else 'other classes'} for {card.options.get('epochs', 'an unknown number of')} "
         f"epochs. {said}",
     )
 
@@ -310,7 +310,7 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
     lowest = min(ways, key=lambda way: ways[way]["loss"])
     (first_group, first), *_, (last_group, last) = ways["all layers"]["moved"].items()
     *_, alone = ways["last layer"]["moved"].values()
-    pairs = [pair for pair in tested["pairs"] if pair["first"] == "last layer" and pair["second"] != "last, then all"]
+    pairs = [pair for pair in tested["pairs"] if pair.first == "last layer" and pair.second != "last, then all"]
     return _section(
         "Last layer or more layers?",
         f"Each way was trained with {compared['seeds']} seeds, all with the same order of images "
@@ -321,7 +321,7 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
         f"Where all layers learn, the first ({first_group}) moved by {percent(first)} of its length and the last "
         f"({last_group}) by {percent(last)}; alone, the last layer moved by {percent(alone)}.",
         "On Test Set (McNemar's exact test counts images, the interval in brackets only seeds): "
-        + " ".join(_capital(pair["said"]) for pair in pairs),
+        + " ".join(_capital(str(pair)) for pair in pairs),
         table=rows,
     )
 
