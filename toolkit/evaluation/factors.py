@@ -108,14 +108,11 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
 
 @dataclass(frozen=True)
 class Analysis:
-    """All factors, the combination of their best values if it was tried, and how many images there were.
-
-    ``images`` are the numbers of training and of validation images.
-    """
+    """All factors, the combination of their best values if it was tried, and how many images there were."""
 
     factors: tuple[Factor, ...]
     combined: Level | None
-    images: tuple[int, int]
+    images: tuple[int, int]  # to train on, to validate with
 
     @property
     def best(self) -> Level:

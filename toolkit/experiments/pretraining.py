@@ -28,7 +28,11 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
     """
     asked: dict[str, Any] = run.options
     place, seed = choose_device(asked["device"]), asked["seed"]
-    arguments = _dropout(asked["model"], asked["dropout"])
+    arguments: dict[str, float] = {}
+    if "dropout" in all_arguments(asked["model"]):
+        arguments = {"dropout": USUAL_DROPOUT if asked["dropout"] is None else asked["dropout"]}
+    elif asked["dropout"] is not None:
+        raise ToolkitError(f"{asked['model']} takes no dropout. Leave --dropout out, or add it to the network.")
     run.options.update(device=str(place), **arguments)
     seed_everything(seed)
     training, validation = hold_out(data.training, asked["held_out"], seed)
@@ -59,12 +63,3 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
     )
     print(f"Held out:   {both['held_out']}\n{test.replace('mnist_test', 'MNIST test')}: {scores}\nRun: {run.folder}")
     return scores
-
-
-def _dropout(architecture: str, asked: float | None) -> dict[str, float]:
-    """The argument to build with: as asked, the usual one, or none where the network takes none."""
-    if "dropout" in all_arguments(architecture):
-        return {"dropout": USUAL_DROPOUT if asked is None else asked}
-    if asked is not None:
-        raise ToolkitError(f"{architecture} takes no dropout. Leave --dropout out, or add it to the network.")
-    return {}

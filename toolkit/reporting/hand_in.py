@@ -11,25 +11,9 @@ from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT, atomic_write
 
 # what makes up the source; whatever else lies in the repository's folder stays at home
-SOURCE = (
-    ".ci",
-    ".gitignore",
-    ".pre-commit-config.yaml",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "LICENSE",
-    "Makefile",
-    "README.md",
-    "benchmarks",
-    "checkpoints",
-    "docs",
-    "pyproject.toml",
-    "recipes",
-    "requirements-dev.txt",
-    "requirements.txt",
-    "tests",
-    "toolkit",
-)
+FOLDERS = (".ci", "benchmarks", "checkpoints", "docs", "recipes", "tests", "toolkit")
+SETTINGS = (".gitignore", ".pre-commit-config.yaml", "Makefile", "pyproject.toml")
+TEXTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "requirements-dev.txt", "requirements.txt")
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can say: equal content gives an equal zip
 FILE = 0o100644 << 16  # a plain file, readable by everybody
 PROGRAM = 0o100755 << 16
@@ -48,13 +32,13 @@ def zip_name(ids: str) -> str:
 
 def source_files(root: Path = ROOT) -> dict[str, bytes]:
     """The complete source below ``root`` by its path there, without caches and hidden files of the system."""
-    files = {}
-    for name in SOURCE:
-        for path in sorted((root / name).rglob("*")) if (root / name).is_dir() else [root / name]:
-            parts = path.relative_to(root).parts
-            if path.is_file() and "__pycache__" not in parts and path.name != ".DS_Store":
-                files["/".join(parts)] = path.read_bytes()
-    return files
+    single = [root / name for name in (*SETTINGS, *TEXTS)]
+    paths = [*single, *(path for folder in FOLDERS for path in sorted((root / folder).rglob("*")))]
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in paths
+        if path.is_file() and "__pycache__" not in path.relative_to(root).parts and path.name != ".DS_Store"
+    }
 
 
 def set_files(digits: Path) -> dict[str, bytes]:

@@ -52,11 +52,9 @@ def plot_history(history: Sequence[Epoch], title: str) -> Figure:
     epochs = [row.epoch for row in history]
     best = best_epoch(list(history))
     for axes, name, unit in ((loss, "loss", "cross entropy (nats)"), (accuracy, "accuracy", "accuracy (%)")):
-        factor = 100 if name == "accuracy" else 1
-        training = [factor * getattr(row, f"training_{name}") for row in history]
-        validation = [factor * getattr(row, f"validation_{name}") for row in history]
-        axes.plot(epochs, training, color=BLUE, marker="o", markersize=3, label="training")
-        axes.plot(epochs, validation, color=ORANGE, marker="s", markersize=3, label="validation")
+        for part, colour, marker in (("training", BLUE, "o"), ("validation", ORANGE, "s")):
+            values = [getattr(row, f"{part}_{name}") * (100 if name == "accuracy" else 1) for row in history]
+            axes.plot(epochs, values, color=colour, marker=marker, markersize=3, label=part)
         axes.axvline(best.epoch, color="grey", linestyle=":", label=f"lowest validation loss ({best.epoch})")
         axes.set(xlabel="epoch", ylabel=unit)
         axes.xaxis.get_major_locator().set_params(integer=True)
@@ -142,13 +140,13 @@ def plot_misread(digits: LabelledImages, probabilities: np.ndarray, title: str, 
     predicted, names = probabilities.argmax(axis=1), [short(name) for name in digits.classes]
     wrong = np.flatnonzero(predicted != digits.labels)
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]
-    shown = wrong[:most]
-    columns = max(1, min(8, len(shown)))
-    rows = math.ceil(len(shown) / columns)
+    drawn = wrong[:most]
+    columns = max(1, min(8, len(drawn)))
+    rows = math.ceil(len(drawn) / columns)
     figure = Figure(figsize=(max(4.5, 1.15 * columns), 1.55 * rows + 0.5), layout="constrained")
     if rows:
         figure.subplots(rows, columns)
-    for axes, i in zip(figure.axes, shown, strict=False):
+    for axes, i in zip(figure.axes, drawn, strict=False):
         sure = 100 * probabilities[i, predicted[i]]
         said = f"{names[digits.labels[i]]} read as {names[predicted[i]]}\n{sure:.0f} % sure"
         _show(axes, digits.images[i, 0], said)
