@@ -17,7 +17,7 @@ from toolkit.errors import ToolkitError
 from toolkit.experiments import comparing
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
-from toolkit.reporting.comparison_plots import plot_comparison
+from toolkit.reporting.factor_plots import plot_comparison
 from toolkit.reporting.plots import save_figure
 from toolkit.runs import start_run
 from toolkit.training.sweeps import run_jobs

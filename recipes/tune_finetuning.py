@@ -20,8 +20,8 @@ from toolkit.errors import ToolkitError
 from toolkit.experiments.tuning import Candidate, Trial, check_folds, cross_validate, make_trial, search, trial_jobs
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
-from toolkit.reporting.comparison_plots import plot_trials
 from toolkit.reporting.excel import trials_table
+from toolkit.reporting.factor_plots import plot_trials
 from toolkit.reporting.plots import save_figure
 from toolkit.runs import start_run
 from toolkit.training.sweeps import run_jobs

@@ -124,7 +124,6 @@ class HowFineTuned(TypedDict):
 class FineTuningRecord(TypedDict):
     """``run.json`` of such a run."""
 
-    recipe: str
     options: HowFineTuned
     lr_reason: str
     best_epoch: int

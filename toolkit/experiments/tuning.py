@@ -193,9 +193,9 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
         if best.diverged:
             reasons.append(f"{name} stays {old}: training diverged with every other value.")
             continue
-        lower, difference = _gain(best, usual)
-        losses = f"a held-out loss of {nats(best.loss)} against {nats(usual.loss)}"
-        facts = f"the best of the others, {new}, has {losses} {difference}"
+        lower, said = _gain(best, usual)
+        losses = f"{nats(best.loss)} against {nats(usual.loss)}"
+        facts = f"the best of the others, {new}, has a held-out loss of {losses} {said}"
         if lower:
             chosen = chosen.change(factor, best.settings.value(factor))
             reasons.append(f"{name} becomes {new} instead of {old}: {facts}.")
