@@ -38,7 +38,7 @@ def run(
         card = load_model(model)[1]
         run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
         jobs = comparing.comparison_jobs(model, seeds, digits)
-        ways = comparing.ways_for(card.classes, sets.classes)
+        ways = dict.fromkeys(job["way"] for job in jobs)
         if comparing.NONE not in ways:
             print(f"Without '{comparing.NONE}': {card.name} does not know all of these classes.")
         what = f"{len(sets.training)} {things(sets.classes)}, {len(sets.validation)} to validate"

@@ -73,11 +73,6 @@ def _moved(network: nn.Module, before: Mapping[str, torch.Tensor]) -> dict[str, 
     return moved
 
 
-def ways_for(known: Sequence[str], classes: Sequence[str]) -> dict[str, Adaptation | None]:
-    """The ways to fine-tune that can be compared: a model that does not know all ``classes`` must learn something."""
-    return {name: how for name, how in VARIANTS.items() if how or set(classes) <= set(known)}
-
-
 def comparison_jobs(model: str, seeds: int, digits: Path | None) -> list[Job]:
     """A training for every way and seed; data and model are named by content, so that a changed one is trained anew."""
     card, sets = load_model(model)[1], load_sets(digits)
@@ -92,7 +87,8 @@ def comparison_jobs(model: str, seeds: int, digits: Path | None) -> list[Job]:
             "sets": sets.sha256(),
             "classes": list(sets.classes),
         }
-        for name, how in ways_for(card.classes, sets.classes).items()
+        for name, how in VARIANTS.items()
+        if how or set(sets.classes) <= set(card.classes)  # a model that does not know them all must learn something
         for seed in range(seeds)
     ]
 

@@ -38,8 +38,7 @@ def examine(digits: Path | None = None) -> Iterator[tuple[bool, str]]:
         else:
             yield True, f"model {name}: weights verified"
     problems = find_problems(digits)
-    for problem in problems:
-        yield False, f"digits: {problem}"
+    yield from ((False, f"digits: {problem}") for problem in problems)
     if not problems:
         yield True, f"digits: the three sets in {digits or ROOT} are complete"
 

@@ -104,12 +104,8 @@ def _fine_tuned(folder: Path, name: str) -> FineTuned:
             history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{folder} has no readable history.csv: {error}. Fine-tune again.") from error
-    return FineTuned(
-        name,
-        read_json(folder, "run.json", FineTuningRecord),
-        read_json(folder, "scores.json", dict[str, ScoreRecord]),
-        history,
-    )
+    record = read_json(folder, "run.json", FineTuningRecord)
+    return FineTuned(name, record, read_json(folder, "scores.json", dict[str, ScoreRecord]), history)
 
 
 def report_pictures(submission: Submission, place: Path, photo: Path | None, digits: Path | None) -> list[Picture]:

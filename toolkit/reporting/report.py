@@ -185,11 +185,10 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
         why = f"It is not the best of the published models on MNIST's test images ({listed}): it was chosen by hand."
     else:
         why = "It is the only published model."
-    reads = "It reads {} ({}; 95 % interval {} to {} %) of MNIST's test images. "
-    said = f"{reads.format(*_score(on_mnist))}{why} " if on_mnist else ""
+    score = "{} ({}; 95 % interval {} to {} %)"
+    said = f"It reads {score.format(*_score(on_mnist))} of MNIST's test images. {why} " if on_mnist else ""
     if on_own:
-        reads = "On our Validation Set it reads {} ({}; 95 % interval {} to {} %) before any fine-tuning."
-        said += reads.format(*_score(on_own))
+        said += f"On our Validation Set it reads {score.format(*_score(on_own))} before any fine-tuning."
     else:
         common = len(set(card.classes) & set(evidence.classes))
         said += (
