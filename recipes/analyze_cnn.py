@@ -58,4 +58,4 @@ def run(
             }
             return Setting("cnn", arguments, lr, batch_size, epochs, decay)
 
-        return analyze(run, make, {"variant": "plain"}, {"variant": list(VARIANTS)})
+        return analyze(run, make, {"variant": ("plain", list(VARIANTS))})

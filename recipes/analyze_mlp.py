@@ -47,16 +47,10 @@ def run(
             hidden = [neurons_per_layer] * hidden_layers
             return Setting("mlp", {"hidden": hidden}, learning_rate, batch_size, epochs)
 
-        baseline = {
-            "learning_rate": learning_rate,
-            "batch_size": batch_size,
-            "neurons_per_layer": neurons,
-            "hidden_layers": layers,
+        tried: dict[str, tuple[float, Sequence[float]]] = {
+            "learning_rate": (learning_rate, numbers("learning_rates", learning_rates, float)),
+            "batch_size": (batch_size, numbers("batch_sizes", batch_sizes, int)),
+            "neurons_per_layer": (neurons, numbers("neurons_per_layer", neurons_per_layer, int)),
+            "hidden_layers": (layers, numbers("hidden_layers", hidden_layers, int)),
         }
-        values: dict[str, Sequence[float]] = {
-            "learning_rate": sorted({*numbers("learning_rates", learning_rates, float), learning_rate}),
-            "batch_size": sorted({*numbers("batch_sizes", batch_sizes, int), batch_size}),
-            "neurons_per_layer": sorted({*numbers("neurons_per_layer", neurons_per_layer, int), neurons}),
-            "hidden_layers": sorted({*numbers("hidden_layers", hidden_layers, int), layers}),
-        }
-        return analyze(run, make, baseline, values)
+        return analyze(run, make, {name: (start, sorted({*own, start})) for name, (start, own) in tried.items()})

@@ -26,12 +26,10 @@ from toolkit.training.sweeps import choose_processes
 from toolkit.training.trainings import Outcome, Setting, train, train_all
 
 
-def analyze(
-    run: Run, make: Callable[..., Setting], baseline: Mapping[str, Any], values: Mapping[str, Sequence[Any]]
-) -> Scores:
+def analyze(run: Run, make: Callable[..., Setting], values: Mapping[str, tuple[Any, Sequence[Any]]]) -> Scores:
     """Train every setting with every seed, say what each factor does, train the best once more and test it once.
 
-    ``make`` turns one value of every factor into a setting; ``baseline`` holds one of each, ``values`` those to try.
+    ``values`` are for every factor the baseline's and those to try; ``make`` turns one of each into a setting.
     ``run.options`` are those of the recipes. Returns the scores on the test part. Finished trainings are kept beside
     the runs, so a repeated command goes on where it stopped.
     """
@@ -49,7 +47,8 @@ def analyze(
         folder = runs_folder() / run.recipe / "trainings"
         return train_all(settings, range(seed, seed + seeds), parts, place, folder, processes, run.since)
 
-    settings = {name: {value: make(**{**baseline, name: value}) for value in own} for name, own in values.items()}
+    baseline = {name: start for name, (start, _) in values.items()}
+    settings = {name: {value: make(**{**baseline, name: value}) for value in own} for name, (_, own) in values.items()}
     outcomes = iter(train_settings([setting for own in settings.values() for setting in own.values()]))
     factors = tuple(
         Factor(name, tuple(Level(value, how, tuple(next(outcomes))) for value, how in own.items()), baseline[name])

@@ -87,6 +87,7 @@ def collect_evidence(submission: Submission, digits: Path | None = None) -> Evid
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         classes=load_model(submission.more_layers)[1].classes,
         mnist={name: scores["mnist_test"]["accuracy"] for name, scores in published.items() if "mnist_test" in scores},
+        before=read_json(submission.last_layer, "scores.json", dict[str, ScoreRecord]).get("before"),
         last=_fine_tuned(submission.last_layer, "the last layer fine-tuned"),
         more=_fine_tuned(submission.more_layers, more[read_record(submission.more_layers)["recipe"]]),
         scores=read_json(submission.evaluation, "scores.json", dict[str, ScoreRecord]),
@@ -104,8 +105,7 @@ def _fine_tuned(folder: Path, name: str) -> FineTuned:
             history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{folder} has no readable history.csv: {error}. Fine-tune again.") from error
-    record = read_json(folder, "run.json", FineTuningRecord)
-    return FineTuned(name, record, read_json(folder, "scores.json", dict[str, ScoreRecord]), history)
+    return FineTuned(name, read_json(folder, "run.json", FineTuningRecord), history)
 
 
 def report_pictures(submission: Submission, place: Path, photo: Path | None, digits: Path | None) -> list[Picture]:

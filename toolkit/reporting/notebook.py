@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 import pypandoc
 import typst
-from nbclient import NotebookClient
+from nbclient import execute
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell as code
 from nbformat.v4 import new_markdown_cell as markdown
@@ -124,15 +124,9 @@ def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # jupyter's own, about its paths and event loop
-        client = NotebookClient(
-            notebook,
-            timeout=600,
-            kernel_name="python3",
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            resources={"metadata": {"path": str(ROOT)}},
-        )
+        quiet = ["--IPKernelApp.log_level=ERROR"]
         try:
-            client.execute()
+            execute(notebook, cwd=str(ROOT), timeout=600, kernel_name="python3", extra_arguments=quiet)
         except CellExecutionError as error:
             told = f"{error.ename}: {error.evalue}"
             raise ToolkitError(f"A cell of the notebook failed: {told}. Mend what it names.") from error

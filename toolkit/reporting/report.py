@@ -29,11 +29,10 @@ ALMOST = 0.005  # nats: a smaller rise of the loss is not called overfitting
 
 @dataclass(frozen=True)
 class FineTuned:
-    """A fine-tuning run: its ``run.json``, ``scores.json`` and history, and how the report calls it."""
+    """A fine-tuning run: its ``run.json`` and history, and how the report calls it."""
 
     name: str
     record: Mapping[str, Any]
-    scores: Mapping[str, Any]
     history: Sequence[Mapping[str, float]]
 
 
@@ -49,6 +48,7 @@ class Evidence:
     parameters: int  # of that one
     classes: Sequence[str]
     mnist: Mapping[str, float]
+    before: Mapping[str, Any] | None  # fine-tuning: the score on Validation Set
     last: FineTuned
     more: FineTuned
     scores: Mapping[str, Any]
@@ -174,8 +174,7 @@ def _data(evidence: Evidence) -> dict[str, Any]:
 
 
 def _pretrained(evidence: Evidence) -> dict[str, Any]:
-    on_mnist, on_own = evidence.scores.get("pretrained_mnist"), evidence.last.scores.get("before")
-    card = evidence.card
+    card, on_mnist = evidence.card, evidence.scores.get("pretrained_mnist")
     own = evidence.mnist.get(card.name, on_mnist["accuracy"] if on_mnist else 0.0)
     others = {name: share for name, share in evidence.mnist.items() if name != card.name}
     listed = ", ".join(f"{name} {percent(share, 2)}" for name, share in others.items())
@@ -187,8 +186,8 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
         why = "It is the only published model."
     score = "{} ({}; 95 % interval {} to {} %)"
     said = f"It reads {score.format(*_score(on_mnist))} of MNIST's test images. {why} " if on_mnist else ""
-    if on_own:
-        said += f"On our Validation Set it reads {score.format(*_score(on_own))} before any fine-tuning."
+    if evidence.before:
+        said += f"On our Validation Set it reads {score.format(*_score(evidence.before))} before any fine-tuning."
     else:
         common = len(set(card.classes) & set(evidence.classes))
         said += (
