@@ -37,19 +37,14 @@ class WayRecord(OverSeeds):
 
 @dataclass(frozen=True)
 class Pair:
-    """Two ways to fine-tune on the same images and seeds; positive means that ``second`` is better.
-
-    ``difference`` is the mean over seeds of the accuracies' difference, with its bootstrap interval over seeds;
-    ``test`` counts images that one reads right in most seeds and the other does not; ``images`` is how many it would
-    take to show such a difference, ``None`` where there is none.
-    """
+    """Two ways to fine-tune on the same images and seeds; positive means that ``second`` is better."""
 
     first: str
     second: str
-    difference: float
-    interval: tuple[float, float]
-    test: PairedTest
-    images: int | None
+    difference: float  # of the accuracies, mean over seeds
+    interval: tuple[float, float]  # of that, bootstrapped over seeds
+    test: PairedTest  # of the images that each reads right in most seeds
+    images: int | None  # that it would take to show such a difference; None where there is none
 
     def as_record(self) -> dict[str, Any]:
         """What ``comparison.json`` keeps."""

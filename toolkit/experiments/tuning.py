@@ -61,15 +61,12 @@ Candidate = tuple[str, Settings]  # what is new in the settings
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings and how they did: ``losses`` of shape (repeats, images), in nats, and ``right``, 0 or 1.
-
-    ``factor`` says what differs from the usual settings, which have none. A trial that ``diverged`` has no losses.
-    """
+    """Settings and how they did on images that were held out."""
 
     settings: Settings
-    factor: str
-    losses: np.ndarray
-    right: np.ndarray
+    factor: str  # what is new in them
+    losses: np.ndarray  # (repeats, images), in nats; empty where training diverged
+    right: np.ndarray  # the same, 0 or 1
     diverged: str = ""
 
     @property

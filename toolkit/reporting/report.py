@@ -38,23 +38,19 @@ class FineTuned:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the report is written from: the content of the runs' files, nothing else.
-
-    ``scores``, ``compared``, ``tested`` and ``tuning`` are scores.json, comparison.json, comparison_test.json and
-    tuning.json; ``mnist`` is the accuracy on MNIST of every published model.
-    """
+    """All that the report is written from: the content of the runs' files, nothing else."""
 
     card: ModelCard  # the pre-trained model's
     parameters: int  # of that one
     classes: Sequence[str]
-    mnist: Mapping[str, float]
+    mnist: Mapping[str, float]  # the accuracy there of every published model
     before: Mapping[str, Any] | None  # fine-tuning: the score on Validation Set
     last: FineTuned
     more: FineTuned
-    scores: Mapping[str, Any]
-    compared: Mapping[str, Any]
-    tested: Mapping[str, Any]
-    tuning: Mapping[str, Any]
+    scores: Mapping[str, Any]  # scores.json
+    compared: Mapping[str, Any]  # comparison.json
+    tested: Mapping[str, Any]  # comparison_test.json
+    tuning: Mapping[str, Any]  # tuning.json
     openings: int
     sizes: Sequence[tuple[int, int, int]]  # of the three sets: fewest and most images of a class, images in all
 
@@ -338,17 +334,14 @@ def _limits(evidence: Evidence) -> dict[str, Any]:
 def _blocks(markdown: str) -> list[dict[str, Any]]:
     """Headings, paragraphs and list items of Markdown, their text in pieces: plain, em, strong or code."""
     blocks = []
-    tokens = MarkdownIt().parse(markdown)
-    for before, token in pairwise(tokens):
+    for before, token in pairwise(MarkdownIt().parse(markdown)):
         if token.type != "inline":
             continue
         kind = "heading" if before.type == "heading_open" else "item" if before.level > 1 else "paragraph"
         pieces, style = [], "plain"
         for child in token.children or []:
-            if child.type in ("em_open", "strong_open"):
-                style = child.type.removesuffix("_open")
-            elif child.type in ("em_close", "strong_close"):
-                style = "plain"
+            if child.tag in ("em", "strong"):
+                style = child.tag if child.nesting > 0 else "plain"
             else:
                 text = " " if child.type in ("softbreak", "hardbreak") else child.content
                 pieces.append({"kind": "code" if child.type == "code_inline" else style, "text": text})
