@@ -106,15 +106,8 @@ def train_and_judge(
     logits = predict_logits(network, images.images)
     scores = score_logits(logits, images)
     run.write_json("scores.json", {part: scores.as_record()})
+    built: dict[str, Any] = {"architecture": setting.architecture, "arguments": setting.arguments}
     write_results(
-        run,
-        network,
-        outcome.history,
-        {part: scores},
-        (images, logits),
-        name=name,
-        data=f"the {part} part",
-        architecture=setting.architecture,
-        arguments=setting.arguments,
+        run, network, outcome.history, {part: scores}, (images, logits), name=name, data=f"the {part} part", **built
     )
     return scores, logits.argmax(1).numpy()

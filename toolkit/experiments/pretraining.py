@@ -50,16 +50,8 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
     scores = score_logits(logits, data.test)
     both = {"held_out": score(network, validation), test: scores}
     run.write_json("scores.json", {key: found.as_record() for key, found in both.items()})
-    write_results(
-        run,
-        network,
-        history,
-        both,
-        (data.test, logits),
-        name=name,
-        data=test.replace("mnist_test", "MNIST's test images"),
-        architecture=asked["model"],
-        arguments=arguments,
-    )
+    called = test.replace("mnist_test", "MNIST's test images")
+    built: dict[str, Any] = {"architecture": asked["model"], "arguments": arguments}
+    write_results(run, network, history, both, (data.test, logits), name=name, data=called, **built)
     print(f"Held out:   {both['held_out']}\n{test.replace('mnist_test', 'MNIST test')}: {scores}\nRun: {run.folder}")
     return scores

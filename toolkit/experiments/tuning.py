@@ -173,10 +173,9 @@ def cross_validate(job: Job, place: Path) -> dict[str, Any]:
 
 def make_trial(settings: Settings, factor: str, results: Sequence[Mapping[str, Any]]) -> Trial:
     """A trial from the results of its repeats."""
-    for result in results:
-        if "diverged" in result:
-            return Trial(settings, factor, np.zeros(0), np.zeros(0), result["diverged"])
-    return Trial(settings, factor, np.array([r["losses"] for r in results]), np.array([r["right"] for r in results]))
+    diverged = next((result["diverged"] for result in results if "diverged" in result), "")
+    losses, right = (np.array([r[name] for r in results if not diverged]) for name in ("losses", "right"))
+    return Trial(settings, factor, losses, right, diverged)
 
 
 def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
