@@ -190,8 +190,7 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
             reasons.append(f"{name} stays {old}: training diverged with every other value.")
             continue
         lower, said = _gain(best, usual)
-        losses = f"{nats(best.loss)} against {nats(usual.loss)}"
-        facts = f"the best of the others, {new}, has a held-out loss of {losses} {said}"
+        facts = f"the best of the others, {new}, has a held-out loss of {said}"
         if lower:
             chosen = chosen.change(factor, best.settings.value(factor))
             reasons.append(f"{name} becomes {new} instead of {old}: {facts}.")
@@ -253,12 +252,12 @@ def _count(trial: Trial) -> str:
 def _compare(first: Trial, second: Trial) -> str:
     if first.diverged or second.diverged:
         return "training diverged"
-    losses = f"held-out loss {nats(first.loss)} against {nats(second.loss)}"
-    return f"{losses} for {_count(second)} with the usual values {_gain(first, second)[1]}"
+    return f"held-out loss {_gain(first, second, f' for {_count(second)} with the usual values')[1]}"
 
 
-def _gain(trial: Trial, usual: Trial) -> tuple[bool, str]:
-    """Whether a trial's loss is lower than the usual one's by more than chance, and their difference in words."""
+def _gain(trial: Trial, usual: Trial, named: str = "") -> tuple[bool, str]:
+    """Whether a trial's loss is lower than the usual one's by more than chance, and both in words."""
     gain = (usual.losses - trial.losses).mean(axis=0)
     low, high = bootstrap_interval(gain)
-    return low > 0, f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
+    difference = f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
+    return low > 0, f"{nats(trial.loss)} against {nats(usual.loss)}{named} {difference}"
