@@ -46,16 +46,11 @@ def run(
 ) -> Scores:
     """Scores of the chosen variant on the test part."""
     with start_run(__file__, locals()) as run:
-        widths = numbers("channels", channels, int)
+        shape = {"channels": numbers("channels", channels, int), "convolutions": convolutions}
 
         def make(variant: str) -> Setting:
             with_dropout, norm = VARIANTS[variant]
-            arguments = {
-                "channels": widths,
-                "convolutions": convolutions,
-                "norm": norm,
-                "dropout": dropout if with_dropout else 0.0,
-            }
-            return Setting("cnn", arguments, lr, batch_size, epochs, decay)
+            varied = {"norm": norm, "dropout": dropout if with_dropout else 0.0}
+            return Setting("cnn", {**shape, **varied}, lr, batch_size, epochs, decay)
 
         return analyze(run, make, {"variant": ("plain", list(VARIANTS))})

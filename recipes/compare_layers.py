@@ -49,11 +49,10 @@ def run(
         by_way = {name: [r for r in results if r["job"]["way"] == name] for name in ways}
         summaries = {name: comparing.summarise(own) for name, own in by_way.items()}
         pairs = comparing.compare_pairs({name: comparing.right_answers(own) for name, own in by_way.items()})
-        for name, summary in summaries.items():
-            print(
-                f"{name:16} {100 * summary['mean']:5.1f} % of {len(sets.validation)} (standard deviation over seeds "
-                f"{100 * summary['spread']:.1f}, worst {100 * summary['worst']:.1f}), loss {summary['loss']:.3f}"
-            )
+        for name, own in summaries.items():
+            mean, spread, worst = (100 * own[share] for share in ("mean", "spread", "worst"))
+            told = f"standard deviation over seeds {spread:.1f}, worst {worst:.1f}"
+            print(f"{name:16} {mean:5.1f} % of {len(sets.validation)} ({told}), loss {own['loss']:.3f}")
         print(*pairs, sep="\n")
         record = {
             "n": len(sets.validation),

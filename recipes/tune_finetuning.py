@@ -52,13 +52,11 @@ def run(
             return [make_trial(settings, new, [*islice(results, repeats)]) for new, settings in candidates]
 
         ways: dict[str, list[int | None]] = {"last layer": [1], "more layers": [2, None]}
-        dropout = "dropout" in card.arguments
-        searches = {name: search(layers, attempt, dropout) for name, layers in ways.items()}
+        searches = {name: search(layers, attempt, "dropout" in card.arguments) for name, layers in ways.items()}
         record = {name: found.as_record() for name, found in searches.items()}
         for name, found in searches.items():
             print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")
-            figure = plot_trials(record[name]["trials"], name)
-            save_figure(figure, run.folder / f"{name.replace(' ', '_')}.png")
+            save_figure(plot_trials(record[name]["trials"], name), run.folder / f"{name.replace(' ', '_')}.png")
         run.write_csv("trials.csv", trials_table(record))
         run.write_json("tuning.json", record)
         print(f"\nRun: {run.folder}")

@@ -50,9 +50,7 @@ def write_results(
     )
     card = save_model(run.folder / "model", network, card)
     run.facts.update(weights_sha256=card.weights_sha256)
-    probabilities = torch.softmax(logits, dim=1).numpy()
-    last = list(scores.values())[-1]
     save_figure(plot_history(history, name), run.folder / "curves.png")
-    save_figure(plot_confusion(last, f"{name} on {data}"), run.folder / "confusion.png")
-    save_figure(plot_misread(digits, probabilities, data), run.folder / "misread.png")
+    save_figure(plot_confusion(list(scores.values())[-1], f"{name} on {data}"), run.folder / "confusion.png")
+    save_figure(plot_misread(digits, torch.softmax(logits, dim=1).numpy(), data), run.folder / "misread.png")
     return card

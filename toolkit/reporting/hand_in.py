@@ -77,6 +77,5 @@ def write_zip(path: Path, files: Mapping[str, bytes]) -> Path:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, LONG_AGO)
             entry.external_attr = PROGRAM if content.startswith(b"#!") else FILE
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, content)
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return path

@@ -69,14 +69,13 @@ fastai's own loop."""
 
 def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[str, Any]]:
     """The cells that tell one analysis, from the run in ``folder``: tables and insights between the figures."""
-    start = analysis.factors[0].start.setting
+    start = analysis.factors[0].start
     training, validation = analysis.images
-    seeds = len(analysis.factors[0].start.outcomes)
     cells = [
         markdown(
-            f"## {title}\n\nBaseline: {describe(start)}. Each setting was trained {seeds} times from scratch, with "
-            f"another seed each time, on {training:,} images, and judged on {validation:,} others by its accuracy "
-            "after the last epoch. Differences come with Welch's 95 % interval over the seeds."
+            f"## {title}\n\nBaseline: {describe(start.setting)}. Each setting was trained {len(start.outcomes)} times "
+            f"from scratch, with another seed each time, on {training:,} images, and judged on {validation:,} others "
+            "by its accuracy after the last epoch. Differences come with Welch's 95 % interval over the seeds."
         ),
         code(
             # quoted, so that a folder's name never becomes a statement
