@@ -145,10 +145,7 @@ def accuracy_over_seeds(right: np.ndarray) -> dict[str, float]:
 
 
 def compare_pairs(right: Mapping[str, np.ndarray]) -> list[Pair]:
-    """Every pair of ways; ``right`` holds for each the right answers, 0 or 1 of shape (seeds, images).
-
-    All must share their seeds and their images, in the same order.
-    """
+    """Every pair of ways, by their right answers: 0 or 1 of shape (seeds, images), the same ones in the same order."""
     pairs = []
     for (first, of_first), (second, of_second) in combinations(right.items(), 2):
         differences = of_second.mean(axis=1) - of_first.mean(axis=1)

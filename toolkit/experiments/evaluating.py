@@ -53,10 +53,7 @@ def measure(
     tests: Mapping[str, LabelledImages],
     device: torch.device,
 ) -> list[Result]:
-    """Score every model named in ``places``, each under one of the workbook's ``ENTRIES``.
-
-    ``tests`` are the images by their names, ``MNIST test`` and ``own Test Set``.
-    """
+    """Score the models in ``places``, by the workbook's ``ENTRIES``, on the ``MNIST test`` or the ``own Test Set``."""
     results = []
     for key, place in places.items():
         network, card = models[place]

@@ -52,10 +52,7 @@ OWN_DIGITS = r"\b(own|your|our|my|custom|personal|hand ?written|20)\b"
 def write_results(
     path: Path, results: Sequence[Result], tables: Mapping[str, Table] | None = None, left_out: Sequence[str] = ()
 ) -> None:
-    """Write ``results`` as a new workbook: accuracies, where each came from, and ``tables`` as further sheets.
-
-    ``left_out`` says which accuracies are not among them, and why.
-    """
+    """Write a new workbook of ``results`` and ``tables``; ``left_out`` says which accuracies are missing, and why."""
     sheets: dict[str, list[list[Any]]] = {
         "Results": [
             ["Model", "Test data", "Images", "Right", "Accuracy", "95 % from", "95 % to"],

@@ -80,10 +80,7 @@ def write_report(
 
 
 def typeset(path: Path, content: dict[str, Any], pictures: Sequence[Picture]) -> int:
-    """Write a PDF of ``content``, which ``report.typ`` lays out; returns how many pages its text takes.
-
-    Raises ``ToolkitError`` as ``write_report`` does.
-    """
+    """Let ``report.typ`` lay ``content`` out as a PDF; returns and raises what ``write_report`` does."""
     with tempfile.TemporaryDirectory() as place:
         layout = Path(shutil.copy(LAYOUT, place))
         figures = []
