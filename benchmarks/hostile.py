@@ -30,6 +30,7 @@ import typer
 from openpyxl import Workbook
 from PIL import Image
 
+from benchmarks.simulate.printed import draw_template
 from toolkit.classes import parse_names
 from toolkit.data.csv_digits import read_labelled_csv
 from toolkit.data.sheets import labels_of, read_photo
@@ -37,7 +38,7 @@ from toolkit.doors import read_archive
 from toolkit.errors import LONGEST, ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.images.reading import read_grey, read_rgb
-from toolkit.images.template import draw_template, find_page, read_code
+from toolkit.images.template import find_page, read_code
 from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model
 from toolkit.paths import ROOT
 from toolkit.reporting.excel import match_template

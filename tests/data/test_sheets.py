@@ -21,6 +21,7 @@ from benchmarks.simulate import (
     simulate_sheet,
 )
 from benchmarks.simulate import Layout as Handwriting
+from benchmarks.simulate.printed import draw_template
 from toolkit.classes import DIGITS
 from toolkit.data.corrections import Corrections
 from toolkit.data.sheet_layout import Layout, parse_rows, template_pages
@@ -28,7 +29,7 @@ from toolkit.data.sheets import Judge, labels_of, read_photo
 from toolkit.data.splits import parse_division
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
-from toolkit.images.template import TEN_DIGITS, Printed, box_on_page, draw_template
+from toolkit.images.template import BOX_HEIGHT, BOX_WIDTH, TEN_DIGITS, Printed, box_corner
 from toolkit.models.bundle import load_model
 
 CAMERA = Camera(megapixels=1, noise=1.5)
@@ -211,12 +212,12 @@ def filled_template(
         for column in range(count):
             if (row, column) == missing:
                 continue
-            box = box_on_page(paper, row, column)
-            side = round(0.75 * box.height * fine)
+            x, y = box_corner(paper, row, column)
+            side = round(0.75 * BOX_HEIGHT * fine)
             glyph = glyphs[row][column % len(glyphs[row])]
             ink = cv2.resize(glyph, (side, side), interpolation=cv2.INTER_AREA)
-            left = round((box.left + box.width / 2) * fine - side / 2)
-            top = round((box.top + box.height / 2) * fine - side / 2)
+            left = round((x + BOX_WIDTH / 2) * fine - side / 2)
+            top = round((y + BOX_HEIGHT / 2) * fine - side / 2)
             window = page[top : top + side, left : left + side]
             window[:] = window * (1 - 0.85 * ink[..., None] / 255)
     return page

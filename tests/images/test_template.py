@@ -5,17 +5,19 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.simulate.printed import draw_template
 from toolkit.errors import ToolkitError
 from toolkit.images import template
 from toolkit.images.template import (
+    BOX_HEIGHT,
+    BOX_WIDTH,
     COLUMNS,
     PAPERS,
     PIXELS_PER_MM,
     ROWS,
     Page,
+    box_corner,
     box_of,
-    box_on_page,
-    draw_template,
     find_page,
     flatten,
     write_template,
@@ -50,8 +52,8 @@ def _pixels_of_photo(corners: list[tuple[float, float]], size: tuple[int, int]) 
 
 def middles(paper: str) -> np.ndarray:
     """The middle of every box on the page, mm."""
-    boxes = [box_on_page(paper, row, column) for row in range(ROWS) for column in range(COLUMNS)]
-    return np.array([(box.left + box.width / 2, box.top + box.height / 2) for box in boxes])
+    corners = np.array([box_corner(paper, row, column) for row in range(ROWS) for column in range(COLUMNS)])
+    return corners + np.array([BOX_WIDTH, BOX_HEIGHT]) / 2
 
 
 def off_by(photo: np.ndarray, homography: np.ndarray, paper: str) -> float:
@@ -101,10 +103,8 @@ def test_page_is_drawn_in_mm_and_leaves_a_margin_that_printers_can_print(paper):
     assert inked.min() >= 8
     assert (inked.max(axis=0) <= np.array([height, width]) - 8).all()
     for row, column in ((0, 0), (4, 7), (9, 11)):
-        box = box_on_page(paper, row, column)
-        left, right, top, bottom = (
-            round(edge * FINE) for edge in (box.left, box.left + box.width, box.top, box.top + box.height)
-        )
+        x, y = box_corner(paper, row, column)
+        left, right, top, bottom = (round(edge * FINE) for edge in (x, x + BOX_WIDTH, y, y + BOX_HEIGHT))
         inside = image[top:bottom, left:right]
         border = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
         assert (border == template.DROP).all()
@@ -155,7 +155,7 @@ def test_corners_may_be_covered(covered):
 @pytest.mark.parametrize("left", list(combinations([0, 1, 8, 9], 3)))
 def test_three_markers_suffice(left):
     photo = photograph(without_markers([place for place in range(12) if place not in left]), SLANTED, SIZE)
-    assert find_page(photo).markers == 3
+    assert len(find_page(photo).anchors) == 3
     assert off_by(photo, truth("a4", SLANTED, SIZE), "a4") < 0.5
 
 
@@ -171,7 +171,7 @@ def test_a_stray_marker_does_no_harm():
     drawn[880:1004, 580:704] = 255
     drawn[900:984, 600:684] = stray[:, :, None]
     photo = photograph(drawn, STRAIGHT, SIZE)
-    assert find_page(photo).markers == 4
+    assert len(find_page(photo).anchors) == 4
     assert off_by(photo, truth("a4", STRAIGHT, SIZE), "a4") < 0.2
 
 
@@ -184,8 +184,8 @@ def test_a_photo_without_the_page_has_none():
 def with_ink(paper: str, row: int, column: int) -> np.ndarray:
     """The page with a cross in one box, from corner to corner of its middle."""
     drawn = DRAWN[paper].copy()
-    box = box_on_page(paper, row, column)
-    ends = np.array([(box.left + 2, box.top + 2), (box.left + box.width - 2, box.top + box.height - 2)])
+    corner = box_corner(paper, row, column)
+    ends = np.array([corner + 2, corner + np.array([BOX_WIDTH, BOX_HEIGHT]) - 2])
     for first, second in (ends, [(ends[0][0], ends[1][1]), (ends[1][0], ends[0][1])]):
         points = [tuple(round(length * FINE) for length in end) for end in (first, second)]
         cv2.line(drawn, *points, PEN, round(0.7 * FINE), cv2.LINE_AA)
@@ -225,7 +225,7 @@ def test_creased_paper_is_followed():
 
 def seen_from_above(pixels_per_mm: float) -> Page:
     """A flat page, the left top of its flattened part in the left top of the photo."""
-    left, top = template._grid_corner("a4") - template.OVERSTEP
+    left, top = box_corner("a4", 0, 0) - template.OVERSTEP
     homography = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1 / pixels_per_mm]]) * pixels_per_mm
     homography[:2, 2] -= 0.5
     anchors = template._marker_places("a4") + template.MARKER / 2

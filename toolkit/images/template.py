@@ -7,13 +7,12 @@ that says what stands in its rows, and other ids, that say there is one. Lengths
 y down from the top left corner. Printing at another scale does no harm: the markers and the boxes shrink together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw
 
 from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
@@ -29,10 +28,12 @@ ACROSS, DOWN = 12.8, 22.0  # from one box to the next
 GRID_WIDTH, GRID_HEIGHT = ACROSS * (COLUMNS - 1) + BOX_WIDTH, DOWN * (ROWS - 1) + BOX_HEIGHT
 OVERSTEP = 3.0  # around all the boxes: how far the flattened page follows a digit that leaves its box
 MARGIN = 10.0  # printers leave up to 8 mm blank, and a marker needs white around it on a dark table
+MARKERS = cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)  # the fewest and so the largest modules
 MARKER = 14.0  # its six modules have 5 pixels each in a photo of half a megapixel
 
 WHITE, BLACK, GREY = (255, 255, 255), (0, 0, 0), (90, 90, 90)
 DROP = (255, 175, 160)  # as bright as paper in red, plain to the eye through green and blue
+RED = 0  # the channel in which the boxes vanish
 LINE = 0.35  # what a box is drawn with
 CAPITAL = 0.73  # of the font's size: the height of a capital or digit
 LABEL, LABEL_WIDTH = 3.6, 17.0  # height of the name beside a row, and how far it may reach to the left
@@ -64,26 +65,9 @@ class Printed:
 TEN_DIGITS = Printed(tuple((name, COLUMNS) for name in DIGITS))
 
 
-@dataclass(frozen=True)
-class Rectangle:
-    """A filled rectangle on the page, in mm."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-    colour: tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class Text:
-    """A line of text on the page: the left end of its baseline and the height of its capitals, in mm."""
-
-    left: float
-    baseline: float
-    height: float
-    words: str
-    colour: tuple[int, int, int]
+Colour = tuple[int, int, int]
+Fill = Callable[[float, float, float, float, Colour], None]  # a rectangle: left, top, width and height in mm
+Write = Callable[[float, float, float, str, Colour], None]  # words: left, baseline and height of capitals in mm
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,14 +80,9 @@ class Page:
     anchors: np.ndarray  # (n, 2), mm: the centres of the n markers found
     bends: np.ndarray  # (n, 2), mm: how far from there the homography sees them
 
-    @property
-    def markers(self) -> int:
-        """How many markers were found."""
-        return len(self.anchors)
-
     def to_photo(self, points: np.ndarray) -> np.ndarray:
         """Bring points on the page, mm of shape (n, 2), to where they lie in the photo, pixels of shape (n, 2)."""
-        return _transform(points + self.bend(points), self.homography)
+        return cv2.perspectiveTransform((points + self.bend(points))[None], self.homography)[0]
 
     def bend(self, points: np.ndarray) -> np.ndarray:
         """How far creased or curled paper is off at these points, mm: a thin-plate spline through the markers."""
@@ -117,51 +96,30 @@ def write_template(path: Path, paper: str = "a4", sheets: Sequence[Printed] = (T
 
     Raises ``ToolkitError`` for a paper that is not one of ``PAPERS`` and for a place that cannot be written.
     """
-    drawings = [_drawing(paper, printed) for printed in sheets]
-    from matplotlib import patches
+    if paper not in PAPERS:
+        raise ToolkitError(f"There is no template for paper {paper!r}. Choose one of: {', '.join(PAPERS)}.")
     from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
     from matplotlib.transforms import Affine2D
+
+    def fill(left: float, top: float, width: float, height: float, colour: Colour) -> None:
+        painted = [value / 255 for value in colour]
+        figure.add_artist(Rectangle((left, top), width, height, facecolor=painted, linewidth=0, transform=page))
+
+    def write(left: float, baseline: float, height: float, words: str, colour: Colour) -> None:
+        text = figure.text(left, baseline, words, color=[value / 255 for value in colour], transform=page)
+        text.set(font=font_for(words), size=height / CAPITAL / 25.4 * 72)
 
     width, height = PAPERS[paper]
     metadata = {"CreationDate": None, "Title": "Signs to write"}
     with atomic_write(path) as temporary, PdfPages(temporary, metadata=metadata) as pages:
-        for drawing in drawings:
+        for printed in sheets:
             figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor="white")
             page = Affine2D().scale(1, -1).translate(0, height).scale(1 / 25.4) + figure.dpi_scale_trans
-            for shape in drawing:
-                colour = [value / 255 for value in shape.colour]
-                if isinstance(shape, Rectangle):
-                    place, size = (shape.left, shape.top), (shape.width, shape.height)
-                    figure.add_artist(patches.Rectangle(place, *size, facecolor=colour, linewidth=0, transform=page))
-                else:
-                    points = shape.height / CAPITAL / 25.4 * 72
-                    words = figure.text(shape.left, shape.baseline, shape.words, color=colour, transform=page)
-                    words.set(font=font_for(shape.words), size=points)
+            draw_page(paper, printed, fill, write)
             pages.savefig(figure)
     return path
-
-
-def draw_template(paper: str = "a4", pixels_per_mm: float = 8, printed: Printed = TEN_DIGITS) -> np.ndarray:
-    """Draw the page as pixels, uint8 RGB of shape (H, W, 3), to within half a pixel of what is printed.
-
-    Raises ``ToolkitError`` for a paper that is not one of ``PAPERS``.
-    """
-    drawing = _drawing(paper, printed)
-    width, height = (round(length * pixels_per_mm) for length in PAPERS[paper])
-    image = np.full((height, width, 3), 255, np.uint8)
-    for shape in drawing:
-        if isinstance(shape, Rectangle):
-            edges = (shape.left, shape.left + shape.width, shape.top, shape.top + shape.height)
-            left, right, top, bottom = (round(edge * pixels_per_mm) for edge in edges)
-            image[top:bottom, left:right] = shape.colour
-        else:
-            picture = Image.fromarray(image)
-            font = pillow_font(shape.words, shape.height / CAPITAL * pixels_per_mm)
-            place = shape.left * pixels_per_mm, shape.baseline * pixels_per_mm
-            ImageDraw.Draw(picture).text(place, shape.words, fill=shape.colour, font=font, anchor="ls")
-            image = np.array(picture)
-    return image
 
 
 def find_page(photo: np.ndarray) -> Page | None:
@@ -170,13 +128,14 @@ def find_page(photo: np.ndarray) -> Page | None:
     None where fewer than three of its markers are seen, or only ones so close together that they do not tell
     where the rest of the page lies.
     """
-    found = _find_markers(_red(photo))
+    found = _find_markers(photo[:, :, RED])
     kinds = [(paper, coded) for paper in PAPERS for coded in (False, True)]
     paper, coded = max(kinds, key=lambda kind: len(found.keys() & _marker_ids(*kind)))
     corners = {place: found[marker] for place, marker in enumerate(_marker_ids(paper, coded)) if marker in found}
     if len(corners) < FEWEST_MARKERS:
         return None
-    on_page = _marker_corners(paper)[list(corners)]
+    square = np.array([(0, 0), (MARKER, 0), (MARKER, MARKER), (0, MARKER)])  # in the order the detector gives corners
+    on_page = _marker_places(paper)[list(corners), None] + square
     in_photo = np.stack(list(corners.values()))
     # judged in mm, which mean the same near the camera and far from it, then fitted in pixels, as they were measured
     _, near = cv2.findHomography(in_photo.reshape(-1, 2), on_page.reshape(-1, 2), cv2.RANSAC, LARGEST_BEND)
@@ -188,7 +147,7 @@ def find_page(photo: np.ndarray) -> Page | None:
     if span < SMALLEST_SPAN * np.prod(PAPERS[paper]):
         return None
     homography, _ = cv2.findHomography(on_page.reshape(-1, 2), in_photo.reshape(-1, 2))
-    seen = _transform(in_photo.reshape(-1, 2), np.linalg.inv(homography)).reshape(-1, 4, 2)
+    seen = cv2.perspectiveTransform(in_photo, np.linalg.inv(homography))
     return Page(paper, coded, homography, on_page.mean(axis=1), (seen - on_page).mean(axis=1))
 
 
@@ -200,7 +159,7 @@ def flatten(photo: np.ndarray, page: Page) -> np.ndarray:
     not show is white.
     """
     height, width = (round((length + 2 * OVERSTEP) * PIXELS_PER_MM) for length in (GRID_HEIGHT, GRID_WIDTH))
-    corner = _grid_corner(page.paper) - OVERSTEP
+    corner = box_corner(page.paper, 0, 0) - OVERSTEP
     xs, ys = ((np.arange(count, dtype=np.float32) + 0.5) / PIXELS_PER_MM for count in (width, height))
     points = np.stack(np.meshgrid(xs, ys), axis=-1) + corner.astype(np.float32)
     # the bend is smooth: a coarse grid of it will do
@@ -210,7 +169,7 @@ def flatten(photo: np.ndarray, page: Page) -> np.ndarray:
     points += cv2.resize(bend, (width, height), interpolation=cv2.INTER_LINEAR)
     places = cv2.perspectiveTransform(points, page.homography)
     # a photo finer than that is shrunk first, or thin strokes would be hit and missed
-    red = _red(photo)
+    red = photo[:, :, RED]
     quad = places[[0, 0, -1, -1], [0, -1, -1, 0]]
     shrink = min(1.0, np.sqrt(height * width / max(1.0, cv2.contourArea(quad))))
     small = cv2.resize(red, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
@@ -268,15 +227,10 @@ def rows_in_boxes(sheet: Sheet, counts: Sequence[int] = (COLUMNS,) * ROWS) -> li
     ]
 
 
-def box_on_page(paper: str, row: int, column: int) -> Rectangle:
-    """One box on the page, in mm, as it is drawn."""
-    left, top = _grid_corner(paper) + np.array((column * ACROSS, row * DOWN))
-    return Rectangle(float(left), float(top), BOX_WIDTH, BOX_HEIGHT, DROP)
-
-
-def _grid_corner(paper: str) -> np.ndarray:
-    """Where the first box begins: x and y in mm."""
-    return (np.array(PAPERS[paper]) - (GRID_WIDTH, GRID_HEIGHT)) / 2
+def box_corner(paper: str, row: int, column: int) -> np.ndarray:
+    """Where a box begins on the page: x and y in mm."""
+    first = (np.array(PAPERS[paper]) - (GRID_WIDTH, GRID_HEIGHT)) / 2
+    return first + np.array((column * ACROSS, row * DOWN))
 
 
 def _marker_places(paper: str) -> np.ndarray:
@@ -287,15 +241,10 @@ def _marker_places(paper: str) -> np.ndarray:
     """
     width, height = PAPERS[paper]
     right, bottom = width - MARGIN - MARKER, height - MARGIN - MARKER
-    top = _grid_corner(paper)[1]
+    top = box_corner(paper, 0, 0)[1]
     between = [top + rows * DOWN - (DOWN - BOX_HEIGHT) / 2 - MARKER / 2 for rows in (2, 5, 8)]
     sides = [(x, y) for y in (MARGIN, *between, bottom) for x in (MARGIN, right)]
     return np.array([*sides, ((width - MARKER) / 2, MARGIN), ((width - MARKER) / 2, bottom)])
-
-
-def _marker_corners(paper: str) -> np.ndarray:
-    """Corners of the markers, mm, shape (12, 4, 2), in the order the detector gives them."""
-    return _marker_places(paper)[:, None] + np.array([(0, 0), (MARKER, 0), (MARKER, MARKER), (0, MARKER)])
 
 
 def _marker_ids(paper: str, coded: bool) -> range:
@@ -311,70 +260,52 @@ def _code_place(paper: str) -> tuple[float, float]:
     return middle - CODE / 2, height - MARGIN - CODE
 
 
-def _dictionary() -> cv2.aruco.Dictionary:
-    return cv2.aruco.getPredefinedDictionary(cv2.aruco.DICT_4X4_50)  # the fewest and so the largest modules
-
-
-def _drawing(paper: str, printed: Printed) -> list[Rectangle | Text]:
-    """All that is on the page, what lies below first."""
-    if paper not in PAPERS:
-        raise ToolkitError(f"There is no template for paper {paper!r}. Choose one of: {', '.join(PAPERS)}.")
-    shapes: list[Rectangle | Text] = []
+def draw_page(paper: str, printed: Printed, fill: Fill, write: Write) -> None:
+    """Draw all that is on the page, what lies below first, with ``fill`` and ``write``."""
     for row, (name, count) in enumerate(printed.rows):
         for column in range(count):
-            box = box_on_page(paper, row, column)
-            inside = (box.left + LINE, box.top + LINE, box.width - 2 * LINE, box.height - 2 * LINE)
-            shapes += [box, Rectangle(*inside, WHITE)]
-        box = box_on_page(paper, row, 0)
-        shapes.append(_label(shown(name), box.left - 4, box.top + BOX_HEIGHT / 2))
+            left, top = box_corner(paper, row, column).tolist()
+            fill(left, top, BOX_WIDTH, BOX_HEIGHT, DROP)
+            fill(left + LINE, top + LINE, BOX_WIDTH - 2 * LINE, BOX_HEIGHT - 2 * LINE, WHITE)
+        left, top = box_corner(paper, row, 0).tolist()
+        # the row's name ends beside its first box; a long one is written smaller
+        words = shown(name)
+        length = pillow_font(words, 100 / CAPITAL).getlength(words) * LABEL / 100
+        size = LABEL * min(1.0, LABEL_WIDTH / length)
+        write(left - 4 - min(length, LABEL_WIDTH), top + BOX_HEIGHT / 2 + size / 2, size, words, DROP)
     module = MARKER / 6
     for marker, (left, top) in zip(_marker_ids(paper, bool(printed.code)), _marker_places(paper), strict=True):
-        shapes.append(Rectangle(left, top, MARKER, MARKER, BLACK))
-        bits = cv2.aruco.generateImageMarker(_dictionary(), marker, 6)
+        fill(left, top, MARKER, MARKER, BLACK)
+        bits = cv2.aruco.generateImageMarker(MARKERS, marker, 6)
         for y, x in np.argwhere(bits):
             for down, right in ((0, 0), (0, 1), (1, 0)):  # over both of two that meet, or a hairline shows between
                 if bits[y + down, x + right]:
-                    place = (left + x * module, top + y * module)
-                    shapes.append(Rectangle(*place, (1 + right) * module, (1 + down) * module, WHITE))
-    shapes += _code(paper, printed.code) if printed.code else []
+                    wide, high = (1 + right) * module, (1 + down) * module
+                    fill(left + x * module, top + y * module, wide, high, WHITE)
+    if printed.code:
+        _draw_code(paper, printed.code, fill)
     first, second = MARGIN + MARKER + 5, (PAPERS[paper][0] + MARKER) / 2 + 5
     for line, (left_words, right_words) in enumerate(INSTRUCTIONS):
         baseline = MARGIN + 3.5 + 5 * line
-        shapes.append(Text(first, baseline, 2.3, left_words, GREY))
-        shapes.append(Text(second, baseline, 2.3, right_words, GREY))
+        write(first, baseline, 2.3, left_words, GREY)
+        write(second, baseline, 2.3, right_words, GREY)
     if printed.heading:
-        shapes.append(Text(second, PAPERS[paper][1] - MARGIN - 3, 2.3, printed.heading, GREY))
-    return shapes
+        write(second, PAPERS[paper][1] - MARGIN - 3, 2.3, printed.heading, GREY)
 
 
-def _label(words: str, right: float, middle: float) -> Text:
-    """A row's name, ending at ``right``; a long one is written smaller."""
-    width = pillow_font(words, 100 / CAPITAL).getlength(words) * LABEL / 100
-    height = LABEL * min(1.0, LABEL_WIDTH / width)
-    return Text(right - min(width, LABEL_WIDTH), middle + height / 2, height, words, DROP)
-
-
-def _code(paper: str, text: str) -> list[Rectangle | Text]:
-    """A QR code that says ``text``."""
+def _draw_code(paper: str, text: str, fill: Fill) -> None:
+    """Draw a QR code that says ``text``."""
     import zxingcpp
 
     code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
     dark = np.array(code.to_image(scale=1, add_quiet_zones=False)) == 0
     left, top = _code_place(paper)
     module = CODE / len(dark)
-    shapes: list[Rectangle | Text] = []
     for y, row in enumerate(dark):
         edges = np.flatnonzero(np.diff(np.pad(row, 1).astype(int)))  # where dark runs begin and end
         for begin, end in edges.reshape(-1, 2):
             # a little higher than a module, or a hairline shows between two
-            place = (left + begin * module, top + y * module)
-            shapes.append(Rectangle(*place, (end - begin) * module, 1.02 * module, BLACK))
-    return shapes
-
-
-def _red(photo: np.ndarray) -> np.ndarray:
-    """The channel in which the boxes vanish."""
-    return np.ascontiguousarray(photo[:, :, 0])
+            fill(left + begin * module, top + y * module, (end - begin) * module, 1.02 * module, BLACK)
 
 
 def _find_markers(grey: np.ndarray) -> dict[int, np.ndarray]:
@@ -386,7 +317,7 @@ def _find_markers(grey: np.ndarray) -> dict[int, np.ndarray]:
     parameters = cv2.aruco.DetectorParameters()
     # to a tenth of a pixel, which is 0.05 mm: looking at the whole photo again would add nothing
     parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
-    corners, ids, _ = cv2.aruco.ArucoDetector(_dictionary(), parameters).detectMarkers(small)
+    corners, ids, _ = cv2.aruco.ArucoDetector(MARKERS, parameters).detectMarkers(small)
     if not corners:
         return {}
     ratio = np.array(grey.shape[::-1]) / small.shape[::-1]
@@ -394,7 +325,3 @@ def _find_markers(grey: np.ndarray) -> dict[int, np.ndarray]:
         int(marker): (corner.reshape(4, 2).astype(np.float64) + 0.5) * ratio - 0.5
         for marker, corner in zip(ids.ravel(), corners, strict=True)
     }
-
-
-def _transform(points: np.ndarray, homography: np.ndarray) -> np.ndarray:
-    return cv2.perspectiveTransform(np.asarray(points, np.float64).reshape(-1, 1, 2), homography).reshape(-1, 2)
