@@ -1,8 +1,7 @@
 import pytest
 
-from toolkit.errors import ToolkitError
 from toolkit.models import build_model
-from toolkit.models.layer_groups import last_groups, layer_groups
+from toolkit.models.layer_groups import layer_groups
 
 NAMES = {
     "mlp": ["hidden.0", "hidden.1", "output"],
@@ -21,18 +20,3 @@ def test_every_parameter_is_in_exactly_one_group(architecture):
     network = build_model(architecture)
     grouped = [id(p) for group in layer_groups(network) for p in group.parameters()]
     assert sorted(grouped) == sorted(id(p) for p in network.parameters())
-    assert sum(group.parameter_count() for group in layer_groups(network)) == sum(
-        p.numel() for p in network.parameters()
-    )
-
-
-def test_the_last_groups_are_counted_from_the_output():
-    network = build_model("cnn")
-    assert [group.name for group in last_groups(network, 2)] == ["hidden", "output"]
-    assert len(last_groups(network, None)) == 5
-
-
-@pytest.mark.parametrize("count", [0, 4, -1])
-def test_more_layers_than_there_are_is_refused(count):
-    with pytest.raises(ToolkitError, match=r"this model has 3 \(hidden.0, hidden.1, output\)"):
-        last_groups(build_model("mlp"), count)

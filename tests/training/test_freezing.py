@@ -5,6 +5,7 @@ import torch
 
 from toolkit.data.augment import Augmentation
 from toolkit.data.loaders import make_loaders
+from toolkit.errors import ToolkitError
 from toolkit.models import ARCHITECTURES, build_model
 from toolkit.training.fit import fit_one_cycle, make_learner
 from toolkit.training.freezing import KeepFrozenInEval, freeze_all_but_last
@@ -40,3 +41,15 @@ def test_freezing_can_be_changed_afterwards():
     freeze_all_but_last(network, 1)
     assert freeze_all_but_last(network, None).frozen == ()
     assert all(p.requires_grad for p in network.parameters())
+
+
+def test_the_last_layers_are_counted_from_the_output():
+    network = build_model("cnn")
+    assert freeze_all_but_last(network, 2).names("learning") == ["hidden", "output"]
+    assert len(freeze_all_but_last(network, None).learning) == 5
+
+
+@pytest.mark.parametrize("count", [0, 4, -1])
+def test_more_layers_than_there_are_is_refused(count):
+    with pytest.raises(ToolkitError, match=r"this model has 3 \(hidden.0, hidden.1, output\)"):
+        freeze_all_but_last(build_model("mlp"), count)

@@ -64,7 +64,6 @@ class Printed:
 
 TEN_DIGITS = Printed(tuple((name, COLUMNS) for name in DIGITS))
 
-
 Colour = tuple[int, int, int]
 Fill = Callable[[float, float, float, float, Colour], None]  # a rectangle: left, top, width and height in mm
 Write = Callable[[float, float, float, str, Colour], None]  # words: left, baseline and height of capitals in mm

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from fastai.callback.core import Callback
 from torch import nn
 
-from toolkit.models.layer_groups import LayerGroup, last_groups, layer_groups
+from toolkit.errors import ToolkitError
+from toolkit.models.layer_groups import LayerGroup, layer_groups
 from toolkit.training.history import freely_named
 
 
@@ -20,7 +21,7 @@ class Freezing:
         def said(groups: tuple[LayerGroup, ...]) -> str:
             if not groups:
                 return "nothing"
-            count = sum(group.parameter_count() for group in groups)
+            count = sum(parameter.numel() for group in groups for parameter in group.parameters())
             return f"{', '.join(group.name for group in groups)} ({count:,} parameters)"
 
         return f"learning: {said(self.learning)}; frozen: {said(self.frozen)}"
@@ -40,9 +41,14 @@ def freeze_all_but_last(network: nn.Module, layers: int | None) -> Freezing:
     To be called before a Learner is made: its optimizer takes what requires a gradient then. Raises
     ``ToolkitError`` when the network has fewer groups.
     """
-    learning = tuple(last_groups(network, layers))
-    names = {group.name for group in learning}
-    frozen = tuple(group for group in layer_groups(network) if group.name not in names)
+    groups = tuple(layer_groups(network))
+    count = len(groups) if layers is None else layers
+    if not 1 <= count <= len(groups):
+        raise ToolkitError(
+            f"Cannot fine-tune the last {count} layers: this model has {len(groups)} "
+            f"({', '.join(group.name for group in groups)}). Choose 1 to {len(groups)}."
+        )
+    frozen, learning = groups[:-count], groups[-count:]
     network.requires_grad_(False)
     for group in learning:
         for parameter in group.parameters():
