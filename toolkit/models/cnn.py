@@ -1,6 +1,7 @@
 """A small convolutional network."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -8,9 +9,9 @@ from torch import nn
 from toolkit.images.normal_form import SIDE
 from toolkit.models.pixels import StandardisePixels
 
-NORMS: dict[
-    str, Callable[[int], nn.Module] | None
-] = {  # layer normalisation of an image's channels and pixels is group normalisation with a single group
+Norm = Callable[[int], nn.Module]  # of so many channels
+# layer normalisation of an image's channels and pixels is group normalisation with a single group
+NORMS: dict[str, Norm | None] = {
     "batch": nn.BatchNorm2d,
     "layer": lambda channels: nn.GroupNorm(1, channels),
     "none": None,
@@ -38,11 +39,7 @@ class CNN(nn.Module):
         if norm not in NORMS:
             raise ValueError(f"there is no norm '{norm}', only {', '.join(NORMS)}")
         self.pixels = StandardisePixels()
-        blocks = [
-            _block(inputs, outputs, norm, convolutions)
-            for inputs, outputs in zip((1, *channels), channels, strict=False)
-        ]
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = nn.Sequential(*(_block(*sizes, NORMS[norm], convolutions) for sizes in pairwise((1, *channels))))
         side = SIDE // 2 ** len(channels)
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels[-1] * side * side, hidden), nn.ReLU()
@@ -66,11 +63,10 @@ class CNN(nn.Module):
         return {"blocks": r"^blocks\.(\d+)", "hidden": r"^hidden"}
 
 
-def _block(inputs: int, outputs: int, norm: str, convolutions: int) -> nn.Sequential:
+def _block(inputs: int, outputs: int, norm: Norm | None, convolutions: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for _ in range(convolutions):
-        make_norm = NORMS[norm]
-        layers.append(nn.Conv2d(inputs, outputs, 3, padding=1, bias=make_norm is None))
-        layers += [nn.ReLU()] if make_norm is None else [make_norm(outputs), nn.ReLU()]
+        layers.append(nn.Conv2d(inputs, outputs, 3, padding=1, bias=norm is None))
+        layers += [norm(outputs), nn.ReLU()] if norm else [nn.ReLU()]
         inputs = outputs
     return nn.Sequential(*layers, nn.MaxPool2d(2))
