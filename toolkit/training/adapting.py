@@ -68,7 +68,7 @@ class Start:
             return "as it is: the model knows just these classes"
         said = f"new, for {len(self.kept) + len(self.new)} classes instead of {len(self.card.classes)}"
         if self.new and self.kept:
-            said += f"; known before: {_listed(self.kept)}"
+            said += f"; known before: {', '.join(self.kept[:20])}" + (", ..." if len(self.kept) > 20 else "")
         chance = math.log(len(self.kept) + len(self.new))
         return f"{said}; first loss {self.first_loss:.3f} nats (chance: {chance:.3f})"
 
@@ -80,17 +80,10 @@ def load_for(model: str | Path, training: LabelledImages, **arguments: float) ->
     ``arguments`` are ``load_model``'s. The network stays as it is where the classes are the model's own.
     """
     network, card = load_model(model, **arguments)
-    kept = tuple(name for name in training.classes if name in card.classes)
-    new = tuple(name for name in training.classes if name not in card.classes)
-    if tuple(card.classes) == training.classes:
-        return Start(network, card, kept, (), new_layer=False, first_loss=math.nan)
-    kept = tuple(replace_last_layer(network, card.classes, training.classes))
-    loss = balance_new_classes(network, training.images, training.labels, kept, training.classes)
-    return Start(network, card, kept, new, new_layer=True, first_loss=loss)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+    classes, new_layer = training.classes, training.classes != tuple(card.classes)
+    kept = tuple(replace_last_layer(network, card.classes, classes))
+    loss = balance_new_classes(network, training.images, training.labels, kept, classes) if new_layer else math.nan
+    return Start(network, card, kept, tuple(name for name in classes if name not in kept), new_layer, loss)
 
 
 PROBE = 0  # epochs in which a new last layer learns alone before others join it
@@ -108,14 +101,8 @@ def make_adapting_learner(
     seed_everything(seed)
     freezing = freeze_all_but_last(network, how.layers)
     loaders = make_loaders(training, validation, how.batch_size, seed, device, augmentation(how.augment))
-    learner = make_learner(
-        network,
-        loaders,
-        [KeepFrozenInEval(freezing)],
-        parameter_groups=freezing.parameter_groups(),
-        weight_decay=how.weight_decay,
-    )
-    return learner, freezing
+    groups, keep = freezing.parameter_groups(), [KeepFrozenInEval(freezing)]
+    return make_learner(network, loaders, keep, groups, how.weight_decay), freezing
 
 
 def layer_rates(freezing: Freezing, how: Adaptation) -> list[float]:
