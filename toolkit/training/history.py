@@ -32,11 +32,13 @@ def history_rows(history: list[Epoch]) -> list[dict[str, float]]:
     return [asdict(row) for row in history]
 
 
+@dataclass
 class Tally:
     """Sums over batches. No callback: fastai looks up a callback's attributes in the Learner as well, every time."""
 
-    def __init__(self) -> None:
-        self.loss_sum, self.correct, self.count = torch.tensor(0.0), torch.tensor(0), 0
+    loss_sum: torch.Tensor | float = 0.0
+    correct: torch.Tensor | int = 0
+    count: int = 0
 
     def add(self, logits: torch.Tensor, loss: torch.Tensor, labels: torch.Tensor) -> None:
         """Count one batch with its mean loss."""
@@ -49,11 +51,8 @@ class Tally:
         return float(self.loss_sum) / self.count, int(self.correct) / self.count
 
     def as_record(self) -> tuple[float, int, int]:
-        """The sums, to go on from with ``restore``."""
+        """The sums as numbers, from which another goes on."""
         return float(self.loss_sum), int(self.correct), self.count
-
-    def restore(self, record: tuple[float, int, int]) -> None:
-        self.loss_sum, self.correct, self.count = torch.tensor(record[0]), torch.tensor(record[1]), record[2]
 
 
 def freely_named(callback: type[Callback]) -> type[Callback]:

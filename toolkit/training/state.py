@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write
-from toolkit.training.history import Epoch, History, KeepBest, freely_named
+from toolkit.training.history import Epoch, History, KeepBest, Tally, freely_named
 
 WITHIN_EPOCH = 60.0  # seconds after which an epoch's middle is saved too
 AT_LEAST = 1.0  # second between two states
@@ -35,11 +35,11 @@ class _Facts(TypedDict):
     epoch: int
     batch: int
     pct_train: float
-    history: list[dict[str, int | float]]
+    history: list[Epoch]
     tally: tuple[float, int, int] | None
     hypers: list[dict[str, float]]
     optimizer: list[dict[str, bool | int | float]]
-    python: tuple[int, list[int], float | None]
+    python: tuple[int, tuple[int, ...], float | None]
     numpy: tuple[str, list[int], int, int, float]
 
 
@@ -79,11 +79,10 @@ class SavedState:
             path.unlink(missing_ok=True)
         return None
 
-    def write(self, facts: _Facts, tensors: dict[str, torch.Tensor]) -> None:
+    def write(self, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
         """Publish a generation, then drop the one before the last."""
-        content = save(
-            {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, {"facts": json.dumps(facts)}
-        )
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        content = save(tensors, {"facts": json.dumps(facts, default=str)})
         name = f"{facts['epoch']:06}-{facts['batch']:09}-{_name_end(content)}"
         with atomic_write(self.folder / name) as temporary:
             temporary.write_bytes(content)
@@ -130,7 +129,7 @@ class KeepState(Callback):
         if self.batch and self.state:  # in the middle of this epoch
             facts = self.state[0]
             self.learn.pct_train = facts["pct_train"]
-            self.history.tally.restore(facts["tally"] or (0.0, 0, 0))
+            self.history.tally = Tally(*(facts["tally"] or ()))
             self.dls.train.sampler.first = self.batch
         self.state = None
 
@@ -158,11 +157,11 @@ class KeepState(Callback):
             tensors |= {f"cuda.{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}
         if self.best and self.best.weights:
             tensors |= {f"best.{name}": tensor for name, tensor in self.best.weights.items()}
-        optimizer: list[dict[str, bool | int | float]] = []
+        optimizer: list[dict[str, Any]] = []
         for index, state in enumerate(self.opt.state_dict()["state"]):
             tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items() if torch.is_tensor(value)}
             optimizer.append({name: value for name, value in state.items() if not torch.is_tensor(value)})
-        facts: _Facts = {
+        facts = {
             "of": self.saved.of,
             "epoch": self.done,
             "batch": self.batch,
@@ -174,7 +173,7 @@ class KeepState(Callback):
             "python": random.getstate(),
             "numpy": (numpy_state[0], numpy_state[1].tolist(), *numpy_state[2:]),
         }
-        self.saved.write(json.loads(json.dumps(facts, default=str)), tensors)
+        self.saved.write(facts, tensors)
         self.last_saved = time.perf_counter()
         self.saved.seconds += self.last_saved - began
         self.wait = max(AT_LEAST, (self.last_saved - began) / SHARE)
@@ -196,10 +195,9 @@ class KeepState(Callback):
             self.opt.state[parameter] = state
         for group, saved in zip(self.opt.hypers, facts["hypers"], strict=True):
             group.update({name: type(group[name])(value) for name, value in saved.items()})
-        self.history.epochs[:] = [Epoch(**row) for row in facts["history"]]  # type: ignore[arg-type]
-        random.setstate((facts["python"][0], tuple(facts["python"][1]), facts["python"][2]))
-        name, keys, *rest = facts["numpy"]
-        np.random.set_state((name, np.array(keys, np.uint32), *rest))  # type: ignore[arg-type]
+        self.history.epochs[:] = facts["history"]
+        random.setstate(facts["python"])
+        np.random.set_state(facts["numpy"])  # type: ignore[arg-type]  # a list does as well as an array
         torch.set_rng_state(tensors["torch"])
         if cuda := part("cuda."):
             torch.cuda.set_rng_state_all([cuda[str(index)] for index in range(len(cuda))])
