@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -80,7 +79,7 @@ def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator
     workers = min(processes, len(missing))
     # forked workers would inherit torch's threads in an undefined state
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(workers, context, _begin, (pickle.dumps(work),)) as pool:
+    with ProcessPoolExecutor(workers, context, _begin, (pickle.dumps(work),)) as pool:
         futures = [pool.submit(_do_mine, job, place) for place, job in missing.items()]
         try:
             for future in as_completed(futures):
@@ -97,20 +96,6 @@ def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator
             raise
 
 
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """New processes compute with one thread: two of them on two cores would otherwise start four."""
-    before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = before
-
-
 def _begin(work: bytes) -> None:
     """Prepare a new process; the data that ``work`` may hold are sent to it once, not with every job."""
     global _mine
@@ -119,6 +104,8 @@ def _begin(work: bytes) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)  # timm and torchvision on import
     _mine = pickle.loads(work)  # which may import them
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)  # two processes on two cores would otherwise start four threads
 
 
 def _end_with_parent() -> None:
