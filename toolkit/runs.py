@@ -54,10 +54,7 @@ class Run:
 
     def write_csv(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Write ``rows``, which share their keys, into the run's folder."""
-        with (
-            atomic_write(self.folder / name) as temporary,
-            temporary.open("w", newline="") as stream,
-        ):
+        with atomic_write(self.folder / name) as temporary, temporary.open("w", newline="") as stream:
             writer = csv.DictWriter(stream, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
@@ -142,11 +139,14 @@ def _locked(path: Path) -> Iterator[bool]:
         lock.release()
 
 
-def _records(recipe: str = "*") -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The folders of all runs that are not damaged, the latest of a recipe first, and their records."""
+def _records(recipe: str = "*", report: bool = False) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folders of all runs, the latest of a recipe first, and their records; damaged ones are passed over."""
     for path in sorted(runs_folder().glob(f"{recipe}/*/run.json"), reverse=True):
-        with suppress(ToolkitError):
+        try:
             yield path.parent, read_record(path.parent)
+        except ToolkitError as error:
+            if report:
+                print(f"Passed over: {error}", file=sys.stderr)
 
 
 def _running(recipe: str, command: str) -> str:
@@ -177,15 +177,10 @@ def _tidy() -> None:
 
 def find_run(recipe: str, **wanted: Any) -> Path | None:
     """The folder of a recipe's latest finished run with these options and facts, if there is one."""
-    for path in sorted((runs_folder() / recipe).glob("*/run.json"), reverse=True):
-        try:
-            record = read_record(path.parent)
-        except ToolkitError as error:
-            print(f"Passed over: {error}", file=sys.stderr)
-            continue
+    for folder, record in _records(recipe, report=True):
         said = {**record["options"], **record}
         if record["status"] == "finished" and all(said.get(name) == value for name, value in wanted.items()):
-            return path.parent
+            return folder
     return None
 
 
@@ -247,7 +242,6 @@ def machine() -> dict[str, object]:
 
 def _new_folder(parent: Path, started: datetime) -> Path:
     """A folder named after the time, told apart from another run of the same second by a number."""
-    make_folder(parent)
     name = started.strftime("%Y-%m-%d_%H-%M-%S")
     for attempt in range(1, 1000):
         folder = parent / (name if attempt == 1 else f"{name}.{attempt}")
