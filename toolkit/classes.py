@@ -5,7 +5,8 @@ A class is a name. It names a folder as well, so it must be one that every file 
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
 
 from toolkit.errors import ToolkitError
 
@@ -44,19 +45,13 @@ def check_name(name: str) -> str:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """``"A B C Ω 7 +"`` as names, in that order; a ``ToolkitError`` for one that is none or comes twice."""
-    return check_names(text.split())
-
-
-def check_names(names: Sequence[str]) -> tuple[str, ...]:
-    """``names`` in their order, each checked; a ``ToolkitError`` unless there are 2 to ``MOST`` different ones."""
-    checked = tuple(check_name(name) for name in names)
-    twice = sorted({name for name in checked if checked.count(name) > 1}) if len(checked) <= MOST else []
-    if twice:
+    """``"A B C Ω 7 +"`` as names, in that order; a ``ToolkitError`` unless they are 2 to ``MOST`` different ones."""
+    names = tuple(check_name(name) for name in text.split())
+    if not 2 <= len(names) <= MOST:
+        raise ToolkitError(f"{len(names)} classes cannot be told apart. Name 2 to {MOST:,}, with spaces between.")
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise ToolkitError(f"The class {twice[0]!r} is named twice. Name each once.")
-    if not 2 <= len(checked) <= MOST:
-        raise ToolkitError(f"{len(checked)} classes cannot be told apart. Name 2 to {MOST:,}, with spaces between.")
-    return checked
+    return names
 
 
 def things(classes: Iterable[str]) -> str:

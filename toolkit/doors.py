@@ -54,7 +54,8 @@ def read_archive(path: Path, suffix: str, most: int) -> dict[str, bytes]:
     """The files of a .zip whose names end in ``suffix``, by name; ``most`` counts all of them unpacked."""
     try:
         with zipfile.ZipFile(io.BytesIO(read_file(path, most))) as archive:
-            chosen = sorted((entry for entry in archive.infolist() if entry.filename.endswith(suffix)), key=_name)
+            entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+            chosen = [entry for entry in entries if entry.filename.endswith(suffix)]
             # no entry unpacks to more than it says: zipfile stops there
             if sum(entry.file_size for entry in chosen) > most or len(chosen) > MOST_ENTRIES:
                 raise ToolkitError(f"{path} unpacks to more than {most / 1e6:g} MB. Take a part of it.")
@@ -63,10 +64,6 @@ def read_archive(path: Path, suffix: str, most: int) -> dict[str, bytes]:
         raise
     except Exception as error:  # each way of packing has errors of its own: zlib's, bz2's, lzma's, struct's, ...
         raise ToolkitError(f"{path} cannot be read: {error}. Pack it again.") from error
-
-
-def _name(entry: zipfile.ZipInfo) -> str:
-    return entry.filename
 
 
 @contextmanager

@@ -93,26 +93,22 @@ def sync(path: Path) -> None:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; it takes the final name only if the block succeeds."""
     make_folder(path.parent)
+    prefix = f".{HOST}-{os.getpid()}-"
     try:
-        prefix = f".{HOST}-{os.getpid()}-"
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
-    except OSError as error:
-        raise ToolkitError(
-            f"Cannot write {path}: {error.strerror}. Choose another place or free some space."
-        ) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)
+            sync(temporary)
+            temporary.replace(path)
+            sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ToolkitError(
             f"Cannot write {path}: {error.strerror or error}. Choose another place or free some space."
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)

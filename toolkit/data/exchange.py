@@ -48,10 +48,7 @@ def exchange(folder: Path, place: Path, names: Sequence[str], aside: Path) -> No
     with atomic_write(folder / JOURNAL) as temporary:
         record = {"place": place.name, "aside": str(aside.resolve()), "process": os.getpid()}
         temporary.write_text(json.dumps(record))
-    try:
-        _finish(folder, place, names, aside)
-    except OSError as error:
-        raise ToolkitError(f"The sets are not all in place: {error}. Any command on {folder} finishes it.") from error
+    _finish(folder, place, names, aside)
 
 
 def finish_exchange(folder: Path, names: Sequence[str]) -> None:
@@ -61,34 +58,33 @@ def finish_exchange(folder: Path, names: Sequence[str]) -> None:
     record: _Exchange = read_json(folder / JOURNAL, _Exchange)
     if record["process"] != os.getpid() and is_alive(record["process"]):
         raise ToolkitError(f"Process {record['process']} is exchanging the sets in {folder}. Wait for it.")
-    try:
-        _finish(folder, folder / Path(record["place"]).name, names, Path(record["aside"]))
-    except OSError as error:
-        raise ToolkitError(f"The sets in {folder} are not all in place: {error}. Free some space.") from error
-    print(
-        f"Finished: an interrupted exchange of the sets in {folder}; the old ones are in {record['aside']}",
-        flush=True,
-        file=sys.stderr,
-    )
+    _finish(folder, folder / Path(record["place"]).name, names, Path(record["aside"]))
+    said = f"Finished: an interrupted exchange of the sets in {folder}; the old ones are in {record['aside']}"
+    print(said, flush=True, file=sys.stderr)
 
 
 def _finish(folder: Path, place: Path, names: Sequence[str], aside: Path) -> None:
     """Every step can be the last before a power cut: what has been done already is left out when it is repeated."""
-    for name in names:  # renames within one file system, which need no space
-        if (place / name).exists():
-            if (folder / name).exists():
-                (folder / name).rename(place / f"old {name}")
-            (place / name).rename(folder / name)
-    sync(folder)
-    for name in names:
-        old = place / f"old {name}"
-        if old.exists():
-            make_folder(aside)
-            if not (aside / name).exists():
-                _move(old, aside / name)
-            shutil.rmtree(old, ignore_errors=True)
-    shutil.rmtree(place, ignore_errors=True)
-    (folder / JOURNAL).unlink()
+    try:
+        for name in names:  # renames within one file system, which need no space
+            if (place / name).exists():
+                if (folder / name).exists():
+                    (folder / name).rename(place / f"old {name}")
+                (place / name).rename(folder / name)
+        sync(folder)
+        for name in names:
+            old = place / f"old {name}"
+            if old.exists():
+                make_folder(aside)
+                if not (aside / name).exists():
+                    _move(old, aside / name)
+                shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
+        (folder / JOURNAL).unlink()
+    except OSError as error:
+        raise ToolkitError(
+            f"The sets are not all in place: {error}. Free some space; any command on {folder} finishes it."
+        ) from error
 
 
 def _move(old: Path, new: Path) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from benchmarks.simulate.drawn_writers import SIGNS, drawn_ink
-from toolkit.classes import check_names
+from toolkit.classes import parse_names
 from toolkit.errors import ToolkitError
 from toolkit.images.likeness import likeness_to_classes
 from toolkit.images.normal_form import normal_form
@@ -26,7 +26,7 @@ def test_a_hand_is_the_same_whatever_else_it_writes_and_other_hands_differ():
 
 
 def test_all_signs_can_name_classes_and_keep_off_the_border():
-    assert check_names(list(SIGNS)) == tuple(SIGNS)
+    assert parse_names(" ".join(SIGNS)) == tuple(SIGNS)
     for writer in range(20):
         for glyphs in drawn_ink(writer, list(SIGNS), 1).values():
             assert glyphs[0].max() == 255
