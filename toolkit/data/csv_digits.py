@@ -28,8 +28,7 @@ def read_labelled_csv(path: Path, classes: int = len(DIGITS)) -> tuple[np.ndarra
     Images are uint8 (N, 1, 28, 28), labels int64 (N,) from 0 to below ``classes``. Raises
     ``ToolkitError`` naming line and column of the first value that is none, or when there are no labels.
     """
-    contents = _contents(path)
-    tables = [_read(name, content, classes) for name, content in contents.items()]
+    tables = [_read(name, content, classes) for name, content in _contents(path).items()]
     labelled = [(images, labels) for images, labels in tables if labels is not None]
     if not labelled:
         raise ToolkitError(
@@ -78,9 +77,7 @@ def _read(name: str, content: bytes, classes: int) -> tuple[np.ndarray, np.ndarr
         )
     first = content[:100].partition(b",")[0].strip().strip(b'"')
     skipped = 0 if first.isdigit() else 1
-    limits = np.full(columns, 255)
-    if columns > PIXELS:
-        limits[0] = classes - 1
+    limits = [*[classes - 1] * (columns - PIXELS), *[255] * PIXELS]
     images, labels = [], []
     try:  # in pieces: numbers take four times the memory of pixels
         with pd.read_csv(
@@ -99,26 +96,24 @@ def _read(name: str, content: bytes, classes: int) -> tuple[np.ndarray, np.ndarr
     return np.concatenate(images), np.concatenate(labels) if columns > PIXELS else None
 
 
-def _find_fault(name: str, content: bytes, skipped: int, limits: np.ndarray) -> str:
+def _find_fault(name: str, content: bytes, skipped: int, limits: list[int]) -> str:
     """Where the first wrong value stands; slow, so only for a file known to be wrong."""
     rows = csv.reader(io.TextIOWrapper(io.BytesIO(content), "utf-8", errors="replace", newline=""))
     line = 0
-    while True:
-        line += 1
-        try:
-            cells = next(rows)
-        except StopIteration:
-            return f"{name} holds no images. Fetch it again."
-        except csv.Error as error:
-            return f"{name}, line {line}: {error}. Correct or remove the line."
-        if line <= skipped or not cells:
-            continue
-        if len(cells) != len(limits):
-            return f"{name}, line {line}: {len(cells)} columns, line 1 has {len(limits)}. Correct or remove the line."
-        for column, (cell, limit) in enumerate(zip(cells, limits, strict=True), 1):
-            if not (cell.strip().isdecimal() and len(cell) < 100 and int(cell) <= limit):
-                what = "label" if column == 1 and len(limits) > PIXELS else "pixel"
-                return (
-                    f"{name}, line {line}, column {column}: {cell.strip()[:20]!r} is no {what} "
-                    f"(a whole number from 0 to {limit}). Correct or remove the line."
-                )
+    try:
+        for line, cells in enumerate(rows, 1):
+            if line <= skipped or not cells:
+                continue
+            if len(cells) != len(limits):
+                complaint = f"{len(cells)} columns, line 1 has {len(limits)}"
+                return f"{name}, line {line}: {complaint}. Correct or remove the line."
+            for column, (cell, limit) in enumerate(zip(cells, limits, strict=True), 1):
+                if not (cell.strip().isdecimal() and len(cell) < 100 and int(cell) <= limit):
+                    what = "label" if column == 1 and len(limits) > PIXELS else "pixel"
+                    return (
+                        f"{name}, line {line}, column {column}: {cell.strip()[:20]!r} is no {what} "
+                        f"(a whole number from 0 to {limit}). Correct or remove the line."
+                    )
+    except csv.Error as error:
+        return f"{name}, line {line + 1}: {error}. Correct or remove the line."
+    return f"{name} holds no images. Fetch it again."

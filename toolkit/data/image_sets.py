@@ -69,18 +69,23 @@ def load_sets(folder: Path | None = None) -> ImageSets:
 
     All three sets are checked first; a ``ToolkitError`` names the file that is wrong.
     """
-    sets = _checked_sets(folder or ROOT)
+    sets = read_all_sets(folder)
     return ImageSets(sets[TRAINING_SET], sets[VALIDATION_SET])
 
 
 def read_test_set(folder: Path | None = None) -> LabelledImages:
     """Test Set, after the same checks. Not to be called but by ``evaluation.sealed_test``."""
-    return _checked_sets(folder or ROOT)[TEST_SET]
+    return read_all_sets(folder)[TEST_SET]
 
 
 def read_all_sets(folder: Path | None = None) -> dict[str, LabelledImages]:
     """All three sets by name, to look at. For scoring, Test Set is opened by ``evaluation.sealed_test`` alone."""
-    return _checked_sets(folder or ROOT)
+    sets, problems = _read_sets(folder or ROOT)
+    if problems:
+        rest = len(problems) - 1
+        more = f" ({rest} more: python -m toolkit doctor lists them)" if rest else ""
+        raise ToolkitError(problems[0] + more)
+    return sets
 
 
 def find_problems(folder: Path | None = None, form: Form | None = None) -> list[str]:
@@ -135,15 +140,6 @@ def replace_sets(folder: Path, images: dict[str, LabelledImages], aside: Path) -
             )
         exchange(folder, fresh, SETS, aside)
     return [folder / path for path in written]
-
-
-def _checked_sets(folder: Path) -> dict[str, LabelledImages]:
-    sets, problems = _read_sets(folder)
-    if problems:
-        rest = len(problems) - 1
-        more = f" ({rest} more: python -m toolkit doctor lists them)" if rest else ""
-        raise ToolkitError(problems[0] + more)
-    return sets
 
 
 def _read_sets(folder: Path, form: Form | None = None) -> tuple[dict[str, LabelledImages], list[str]]:
@@ -203,13 +199,13 @@ def _class_folders(folder: Path, problems: list[str]) -> dict[str, list[Path]]:
 def _departures(folder: Path, found: Mapping[str, Mapping[str, list[Path]]], form: Form) -> list[str]:
     """Where sets are not as ``form`` says, a line each."""
     problems = []
+    expected = f"{form.classes[0]} to {form.classes[-1]}"
     for name, own in found.items():
-        for each in natural_order(own):
-            if each not in form.classes:
-                expected = f"{form.classes[0]} to {form.classes[-1]}"
-                problems.append(
-                    f"{folder / name / each} does not belong there. Expected only the folders {expected}; move it away."
-                )
+        problems += [
+            f"{folder / name / each} does not belong there. Expected only the folders {expected}; move it away."
+            for each in natural_order(own)
+            if each not in form.classes
+        ]
         for each in form.classes:
             files = own.get(each, [])
             if len(files) != form.per_class[name]:

@@ -26,7 +26,6 @@ NAMES = {
     "kuzushiji": "お,き,す,つ,な,は,ま,や,れ,を",
 }
 PARTS = {"training": "train", "test": "test|t10k"}  # how their files' names tell them
-NUMBERS = tuple(str(number) for number in range(MOST))
 
 
 def load_mnist_like(folder: Path, names: str | None = None) -> TrainingAndTest:
@@ -63,7 +62,7 @@ def _names(folder: Path, names: str | None) -> dict[int, str]:
         return {number: check_name(name.strip()) for number, name in enumerate(said)}
     mappings = sorted(folder.rglob("*mapping.txt"))
     if not mappings:
-        return dict(enumerate(NUMBERS))
+        return {number: str(number) for number in range(MOST)}
     text = read_unpacked(_only(folder, "mapping", mappings), MOST_BYTES).decode("utf-8", errors="replace")
     # a label and the code points of what it means, in EMNIST's letters the capital first
     lines = re.findall(r"^(\d{1,3})[ \t]+(\d{1,6})\b", text, re.MULTILINE)
