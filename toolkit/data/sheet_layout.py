@@ -95,6 +95,10 @@ def _equal(row: Row) -> bool:
 def _shown(row: Row) -> str:
     if _equal(row):
         return f"the {row[0]}s" if row[0].isalnum() else f"all {row[0]}"
+    return _spelt(row)
+
+
+def _spelt(row: Row) -> str:
     return "".join(name if len(name) == 1 else f"[{name}]" for name in row)
 
 
@@ -142,7 +146,7 @@ class PageCode:
     layout: Layout
 
     def __str__(self) -> str:
-        rows = " ".join(f"{row[0] if len(row[0]) == 1 else f'[{row[0]}]'}*{len(row)}" for row in self.layout.rows)
+        rows = " ".join(f"{_spelt(row[:1])}*{len(row)}" for row in self.layout.rows)
         return f"{self.number}/{self.pages} {self.division} {rows}"
 
 
@@ -161,21 +165,15 @@ def template_pages(classes: Sequence[str], division: Division) -> list[Printed]:
     """The pages to print for so many images of each class; a ``ToolkitError`` for shares, which are no number."""
     if division.row is None:
         raise ToolkitError(f"--per-class {division} is no number of boxes. Give counts for the page, as in 8,2,2.")
-    rows = []
-    for name in classes:
-        whole, rest = divmod(division.row, COLUMNS)
-        rows += [(name,) * COLUMNS] * whole + ([(name,) * rest] if rest else [])
-    parts = [tuple(rows[begin : begin + ROWS]) for begin in range(0, len(rows), ROWS)]
-    if len(parts) > MOST_PAGES:
+    whole, rest = divmod(division.row, COLUMNS)
+    rows = [(name, boxes) for name in classes for boxes in (*[COLUMNS] * whole, rest) if boxes]
+    pages = [tuple(rows[begin : begin + ROWS]) for begin in range(0, len(rows), ROWS)]
+    if len(pages) > MOST_PAGES:
         raise ToolkitError(
-            f"{len(classes)} classes take {len(parts)} pages. Print {MOST_PAGES} at most: fewer of each."
+            f"{len(classes)} classes take {len(pages)} pages. Print {MOST_PAGES} at most: fewer of each."
         )
-    codes = [PageCode(number, len(parts), division, Layout(part)) for number, part in enumerate(parts, 1)]
-    return [
-        Printed(
-            tuple((row[0], len(row)) for row in code.layout.rows),
-            str(code),
-            f"Page {code.number} of {code.pages}" if code.pages > 1 else "",
-        )
-        for code in codes
-    ]
+    printed = []
+    for number, page in enumerate(pages, 1):
+        code = PageCode(number, len(pages), division, Layout(tuple((name,) * boxes for name, boxes in page)))
+        printed.append(Printed(page, str(code), f"Page {number} of {len(pages)}" if len(pages) > 1 else ""))
+    return printed

@@ -45,8 +45,21 @@ class Division:
         return None if self.shares else self.least
 
     def sizes(self, available: int) -> list[int]:
-        """How many of ``available`` images, ``least`` or more, each set gets."""
-        return _apportion(available, self.amounts) if self.shares else [int(amount) for amount in self.amounts]
+        """How many of ``available`` images, ``least`` or more, each set gets.
+
+        Shares are filled in proportion, at least 1 each: largest remainders first.
+        """
+        if not self.shares:
+            return [int(amount) for amount in self.amounts]
+        whole = sum(self.amounts)
+        total = min(available, round(available * whole))
+        exact = [total * amount / whole for amount in self.amounts]
+        sizes = [max(1, int(size)) for size in exact]
+        while sum(sizes) != max(total, len(sizes)):
+            step = 1 if sum(sizes) < total else -1
+            open_to = [i for i, size in enumerate(sizes) if step > 0 or size > 1]
+            sizes[max(open_to, key=lambda i: step * (exact[i] - sizes[i]))] += step
+        return sizes
 
 
 USUAL_DIVISION = Division(tuple(ASSIGNMENT_4.per_class.values()))
@@ -66,18 +79,6 @@ def parse_division(text: str) -> Division:
     )
 
 
-def _apportion(available: int, amounts: tuple[float, ...]) -> list[int]:
-    """``available`` in proportion to ``amounts``, shares of one, at least 1 each: largest remainders first."""
-    total = min(available, round(available * sum(amounts)))
-    exact = [total * amount / sum(amounts) for amount in amounts]
-    sizes = [max(1, int(size)) for size in exact]
-    while sum(sizes) != max(total, len(amounts)):
-        step = 1 if sum(sizes) < total else -1
-        open_to = [i for i, size in enumerate(sizes) if step > 0 or size > 1]
-        sizes[max(open_to, key=lambda i: step * (exact[i] - sizes[i]))] += step
-    return sizes
-
-
 def assign_sets(
     labels: np.ndarray, classes: tuple[str, ...], seed: int, division: Division = USUAL_DIVISION
 ) -> list[np.ndarray]:
@@ -89,8 +90,8 @@ def assign_sets(
     lacking = [f"{name}: {count}" for name, count in zip(classes, counts, strict=True) if count < division.least]
     if lacking:
         rarest = int(counts.min())
-        total = sum(division.amounts)
-        fits = Division(tuple(_apportion(rarest, tuple(amount / total for amount in division.amounts))))
+        shares = Division(tuple(amount / sum(division.amounts) for amount in division.amounts), shares=True)
+        fits = Division(tuple(shares.sizes(rarest)))
         remedy = f"; --per-class {fits} would fit" if rarest >= len(SETS) else ""
         more = ", ..." if len(lacking) > 10 else ""
         raise ToolkitError(
@@ -98,11 +99,9 @@ def assign_sets(
             f"({', '.join(lacking[:10])}{more}). Write more of them and name all photos together{remedy}."
         )
     draw = np.random.default_rng(seed)
-    shuffled = [draw.permutation(np.flatnonzero(labels == label)) for label in range(len(classes))]
-    sizes = [division.sizes(len(members)) for members in shuffled]
-    chosen = []
-    for number in range(len(SETS)):
-        begins = [sum(own[:number]) for own in sizes]
-        parts = [m[begin : begin + own[number]] for m, own, begin in zip(shuffled, sizes, begins, strict=True)]
-        chosen.append(np.concatenate([np.sort(part) for part in parts]))
-    return chosen
+    sets: list[list[np.ndarray]] = [[] for _ in SETS]
+    for label, count in enumerate(counts.tolist()):
+        members = draw.permutation(np.flatnonzero(labels == label))
+        for own, part in zip(sets, np.split(members, np.cumsum(division.sizes(count))), strict=False):
+            own.append(np.sort(part))
+    return [np.concatenate(parts) for parts in sets]
