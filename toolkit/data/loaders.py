@@ -5,7 +5,7 @@ loader drops the last partial batch; these visit every image exactly once per ep
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 
+Augment = Callable[[torch.Tensor], torch.Tensor]
 VALIDATION_BATCH = 250  # only bounds memory: it changes no result
 
 
@@ -24,7 +25,7 @@ def make_loaders(
     batch_size: int,
     seed: int,
     device: torch.device,
-    augment: Callable[[torch.Tensor], torch.Tensor] | None = None,
+    augment: Augment | None = None,
 ) -> DataLoaders:
     """Batches (pixels, labels) for fastai's Learner, resident on ``device``.
 
@@ -41,20 +42,12 @@ def make_loaders(
     order = torch.Generator().manual_seed(seed)
 
     def loader(digits: LabelledImages, size: int, shuffled: bool) -> DataLoader:
-        def collate(batch: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-            images, labels = batch
-            return (augment(images) if augment and shuffled else images), labels
-
-        dataset: Any = _InMemory(
-            torch.as_tensor(digits.images, device=device), torch.as_tensor(digits.labels, device=device)
-        )
+        dataset: Any = _InMemory(digits, device, augment if shuffled else None)
         batches = _Batches(len(digits), size, order if shuffled else None, device)
         # a sampler of batches and batch_size=None: the dataset is asked for whole batches
-        return DataLoader(dataset, sampler=batches, batch_size=None, collate_fn=collate, generator=order)
+        return DataLoader(dataset, sampler=batches, batch_size=None, collate_fn=tuple, generator=order)
 
-    loaders = DataLoaders(
-        loader(training, batch_size, shuffled=True), loader(validation, VALIDATION_BATCH, shuffled=False)
-    )
+    loaders = DataLoaders(loader(training, batch_size, True), loader(validation, VALIDATION_BATCH, False))
     # torch's loaders have no .to(), which fastai's setter calls; without a device of its own, fastai would
     # move the model to the GPU whenever there is one
     loaders._device = device
@@ -64,14 +57,16 @@ def make_loaders(
 class _InMemory:
     """A dataset for whole batches: ``index_select`` takes a tenth of the time that indexing with a list takes."""
 
-    def __init__(self, *tensors: torch.Tensor) -> None:
-        self.tensors = tensors
+    def __init__(self, digits: LabelledImages, device: torch.device, augment: Augment | None) -> None:
+        self.images, self.labels = (torch.as_tensor(array, device=device) for array in (digits.images, digits.labels))
+        self.augment = augment
 
     def __len__(self) -> int:
-        return len(self.tensors[0])
+        return len(self.labels)
 
-    def __getitem__(self, indices: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(tensor.index_select(0, indices) for tensor in self.tensors)
+    def __getitem__(self, indices: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        images = self.images.index_select(0, indices)
+        return (self.augment(images) if self.augment else images), self.labels.index_select(0, indices)
 
 
 class _Batches:
