@@ -74,31 +74,36 @@ def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
     command = hashlib.sha256(said.encode()).hexdigest()[:20]
     _tidy()
     with _locked(make_folder(runs_folder() / recipe) / f"{command}.lock") as free:
+        before = ((folder, record) for folder, record in _records(recipe) if record.get("command") == command)
+        folder, last = next(before, (None, {}))
         if not free:
+            running = last.get("status") == "running"
+            where = f"process {last.get('process')} in {folder}" if running else "and has just begun"
             raise ToolkitError(
-                f"The same command is running already, {_running(recipe, command)}. Wait for it; or end it and repeat "
-                "the command, which goes on where it stopped; or change an option, such as --seed."
+                f"The same command is running already, {where}. Wait for it; or end it and repeat the command, which "
+                "goes on where it stopped; or change an option, such as --seed."
             )
-        with _open_run(recipe, command, asked, fresh=bool(options.get("fresh"))) as run:
+        started, fresh = datetime.now(), bool(options.get("fresh"))
+        if fresh or not folder or last["status"] == "finished" or not (folder / STATE).is_dir():
+            folder = _new_folder(runs_folder() / recipe, started)
+        since = started.timestamp() if fresh else 0.0
+        run = Run(recipe, folder, started.isoformat(sep=" ", timespec="seconds"), asked, since=since)
+        with _recorded(run, command):
             yield run
 
 
 @contextmanager
-def _open_run(recipe: str, command: str, options: dict[str, Any], fresh: bool) -> Iterator[Run]:
-    started = datetime.now()
-    date = started.isoformat(sep=" ", timespec="seconds")
-    unfinished = None if fresh else _unfinished(recipe, command)
-    run = Run(recipe, unfinished or _new_folder(runs_folder() / recipe, started), date, options)
-    run.since = started.timestamp() if fresh else 0.0
+def _recorded(run: Run, command: str) -> Iterator[None]:
+    """Keep ``run.json`` from the beginning to the end."""
     clock = time.perf_counter()
 
     def write(status: str) -> None:
         record = {
-            "recipe": recipe,
+            "recipe": run.recipe,
             "status": status,
             "command": command,
             "process": os.getpid(),
-            "date": date,
+            "date": run.date,
             "seconds": round(time.perf_counter() - clock, 2),
             "options": run.options,
             **run.facts,
@@ -109,7 +114,7 @@ def _open_run(recipe: str, command: str, options: dict[str, Any], fresh: bool) -
 
     write("running")
     try:
-        yield run
+        yield
     except KeyboardInterrupt:
         write("interrupted")
         raise
@@ -147,21 +152,6 @@ def _records(recipe: str = "*", report: bool = False) -> Iterator[tuple[Path, di
         except ToolkitError as error:
             if report:
                 print(f"Passed over: {error}", file=sys.stderr)
-
-
-def _running(recipe: str, command: str) -> str:
-    for folder, record in _records(recipe):
-        if record["status"] == "running" and record.get("command") == command:
-            return f"process {record.get('process')} in {folder}"
-    return "and has just begun"
-
-
-def _unfinished(recipe: str, command: str) -> Path | None:
-    """The folder of the same command's latest run, if it was cut off in a training."""
-    for folder, record in _records(recipe):
-        if record.get("command") == command:
-            return folder if record["status"] != "finished" and (folder / STATE).is_dir() else None
-    return None
 
 
 def _tidy() -> None:
@@ -230,14 +220,12 @@ def machine() -> dict[str, object]:
     """The hardware that a time depends on."""
     import torch
 
-    record: dict[str, object] = {
+    return {
         "system": f"{platform.system()} {platform.machine()}",
         "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
         "threads": torch.get_num_threads(),
+        **({"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}),
     }
-    if torch.cuda.is_available():
-        record["gpu"] = torch.cuda.get_device_name()
-    return record
 
 
 def _new_folder(parent: Path, started: datetime) -> Path:
