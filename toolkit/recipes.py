@@ -129,7 +129,8 @@ def read_recipe(path: Path) -> Recipe:
             f"{path} is not a recipe: it needs a docstring and a function run. "
             "Add them, or begin its name with an underscore."
         )
-    comments = _comments(source)
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
     arguments = functions[0].args
     if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
         raise ToolkitError(f"{path}: run takes plain parameters only, no *, ** or /. Rewrite its signature.")
@@ -140,11 +141,6 @@ def read_recipe(path: Path) -> Recipe:
         for argument, default in zip(arguments.args, arguments.defaults, strict=True)
     ]
     return Recipe(path.stem, docstring, tuple(options))
-
-
-def _comments(source: str) -> dict[int, str]:
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {t.start[0]: t.string.lstrip("# ") for t in tokens if t.type == tokenize.COMMENT}
 
 
 def _option(path: Path, argument: ast.arg, default: ast.expr, comments: dict[int, str]) -> Option:

@@ -45,6 +45,7 @@ INSTRUCTIONS = (  # in the top margin, left and right of its middle marker
     ("a dark blue or black pen.", "sharp and without your shadow."),
 )
 
+SQUARE = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])  # corners in the order in which the detector gives a marker's
 PIXELS_PER_MM = 8  # of the flattened page: digits are 5 to 12 mm high, twice to five times the 20 pixels they become
 SEARCH_SIDE = 1600  # pixels: enough to read a marker where the page fills a third of the photo
 FEWEST_MARKERS = 3
@@ -133,8 +134,7 @@ def find_page(photo: np.ndarray) -> Page | None:
     corners = {place: found[marker] for place, marker in enumerate(_marker_ids(paper, coded)) if marker in found}
     if len(corners) < FEWEST_MARKERS:
         return None
-    square = np.array([(0, 0), (MARKER, 0), (MARKER, MARKER), (0, MARKER)])  # in the order the detector gives corners
-    on_page = _marker_places(paper)[list(corners), None] + square
+    on_page = _marker_places(paper)[list(corners), None] + SQUARE * MARKER
     in_photo = np.stack(list(corners.values()))
     # judged in mm, which mean the same near the camera and far from it, then fitted in pixels, as they were measured
     _, near = cv2.findHomography(in_photo.reshape(-1, 2), on_page.reshape(-1, 2), cv2.RANSAC, LARGEST_BEND)
@@ -183,15 +183,13 @@ def read_code(photo: np.ndarray, page: Page) -> str | None:
     import zxingcpp
 
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    left, top = _code_place(page.paper)
     border = 3.0  # mm: the code needs white around it
-    corners = np.array([(left, top), (left + CODE, top), (left + CODE, top + CODE), (left, top + CODE)])
-    corners += border * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    corners = np.array(_code_place(page.paper)) - border + SQUARE * (CODE + 2 * border)
     in_photo = page.to_photo(corners).astype(np.float32)
     for fineness in CODE_FINENESS:
         side = round((CODE + 2 * border) * fineness)
-        square = np.array([(0, 0), (side, 0), (side, side), (0, side)], np.float32)
-        seen = cv2.warpPerspective(grey, cv2.getPerspectiveTransform(in_photo, square), (side, side))
+        upright = cv2.getPerspectiveTransform(in_photo, (SQUARE * side).astype(np.float32))
+        seen = cv2.warpPerspective(grey, upright, (side, side))
         if codes := zxingcpp.read_barcodes(seen, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)):
             return str(codes[0].text)
     return None
@@ -213,17 +211,17 @@ def rows_in_boxes(sheet: Sheet, counts: Sequence[int] = (COLUMNS,) * ROWS) -> li
     places = [(row, column) for row, count in enumerate(counts) for column in range(count)]
     boxes = np.array([box_of(*place) for place in places]) * sheet.ink.scale
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    written: dict[tuple[int, int], list[Stroke]] = {}
+    written: dict[tuple[int, int], list[Stroke]] = {place: [] for place in places}
     for stroke in sheet.strokes:
-        middle = np.array([(stroke.box[0] + stroke.box[2]) / 2, (stroke.box[1] + stroke.box[3]) / 2])
-        nearest = int(np.abs(middles - middle).max(axis=1).argmin())
-        written.setdefault(places[nearest], []).append(stroke)
-    digits = {place: Digit(tuple(strokes)) for place, strokes in sorted(written.items())}
+        nearest = np.abs(middles - Digit((stroke,)).centre).max(axis=1).argmin()
+        written[places[nearest]].append(stroke)
+    digits = {place: Digit(tuple(strokes)) for place, strokes in written.items() if strokes}
     smallest = DIGIT.small * float(np.median([digit.size for digit in digits.values()])) if digits else 0
-    return [
-        [digit for (at, _), digit in digits.items() if at == row and digit.size > smallest]
-        for row in range(len(counts))
-    ]
+    rows: list[list[Digit]] = [[] for _ in counts]
+    for (row, _), digit in digits.items():
+        if digit.size > smallest:
+            rows[row].append(digit)
+    return rows
 
 
 def box_corner(paper: str, row: int, column: int) -> np.ndarray:

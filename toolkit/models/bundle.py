@@ -47,11 +47,8 @@ class ModelCard:
 def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
     """Write ``network`` and ``card`` into ``folder``; returns the card with the weights' sha256."""
     content = save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
-    card = replace(
-        card,
-        weights_sha256=hashlib.sha256(content).hexdigest(),
-        source_sha256=source_sha256(card.architecture),
-    )
+    weights = hashlib.sha256(content).hexdigest()
+    card = replace(card, weights_sha256=weights, source_sha256=source_sha256(card.architecture))
     with atomic_write(folder / WEIGHTS) as temporary:
         temporary.write_bytes(content)
     with atomic_write(folder / CARD) as temporary:

@@ -68,12 +68,11 @@ def balance_new_classes(
     def loss(bias: float) -> float:
         return float(functional.cross_entropy(logits + bias * new, targets))
 
+    bias = 0.0
     if new.any() and not new.all():
         bias = float(minimize_scalar(loss, bounds=(-50, 50), method="bounded").x)
         with torch.no_grad():
             layer.bias[new.to(device)] += bias
-    else:
-        bias = 0.0
     first = loss(bias)
     if first <= math.log(len(classes)) or not new.any():
         return first

@@ -56,18 +56,15 @@ def make_timm_network(name: str, classes: int, dropout: float = 0.0) -> TimmNetw
         close = difflib.get_close_matches(name, timm.list_models(), n=1)
         hint = f"Did you mean 'timm:{close[0]}'? " if close else ""
         raise ToolkitError(f"timm has no network '{name}'. {hint}timm.list_models() lists them.")
-    usual: dict[str, Any] = {"in_chans": 1, "num_classes": classes, "drop_rate": dropout, "pretrained": False}
-    # those with position embeddings must know the size of the image, others take no such argument
-    variants: tuple[dict[str, Any], ...] = ({"img_size": SIDE, "patch_size": 4}, {"img_size": SIDE}, {})
     complaint = ""
-    for size in variants:
+    # those with position embeddings must know the size of the image, others take no such argument
+    for size in ({"img_size": SIDE, "patch_size": 4}, {"img_size": SIDE}, {}):
         try:
-            network = TimmNetwork(timm.create_model(name, **usual, **size))
+            network = TimmNetwork(timm.create_model(name, in_chans=1, num_classes=classes, drop_rate=dropout, **size))
             try_out(network, classes)
+            return network
         except Exception as error:  # timm's networks raise whatever they please
             complaint = " ".join(str(error).split())[:150]
-            continue
-        return network
     raise ToolkitError(
         f"timm's {name} cannot be built for one channel of {SIDE}x{SIDE} pixels: {complaint} Choose another."
     )

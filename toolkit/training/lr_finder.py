@@ -90,10 +90,6 @@ def _range_test(learner: Learner, lowest: float, highest: float, iterations: int
         finally:
             learner.model.load_state_dict(weights)
             learner.opt = None
-    return _read_curve(learner, iterations)
-
-
-def _read_curve(learner: Learner, iterations: int) -> LearningRates:
     rates = torch.tensor(learner.recorder.lrs)
     losses = torch.tensor([float(loss) for loss in learner.recorder.losses])
     finite = int(losses.isfinite().long().cumprod(0).sum())
