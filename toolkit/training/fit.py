@@ -79,15 +79,12 @@ def fit_one_cycle(
         raise ToolkitError(f"Cannot train with the learning rate {rates}. Choose positive numbers.")
     if patience is not None and patience < 1:
         raise ToolkitError(f"Cannot wait {patience} epochs for a lower loss. Choose a patience of 1 or more.")
-    history = History(told)
-    progress = ProgressBar(history, show_progress)
-    guard = StopAtNonFiniteLoss()
-    best = KeepBest(history) if keep_best else None
-    keeper = KeepState(saved, epochs, history, best, show_progress) if saved else None
-    watchers = [guard, history, progress, best, keeper, StopEarly(history, patience) if patience else None]
+    history, progress, guard = History(told), ProgressBar(show_progress), StopAtNonFiniteLoss()
+    keeper = KeepState(saved, epochs, show_progress) if saved else None
+    asked = [KeepBest() if keep_best else None, StopEarly(patience) if patience else None, keeper]
     with learner.no_logging(), progress.bar:  # the bar gives the terminal back however training ends
         remaining = epochs - (keeper.done if keeper else 0)
-        learner.fit_one_cycle(remaining, list(lr), cbs=[watcher for watcher in watchers if watcher])
+        learner.fit_one_cycle(remaining, list(lr), cbs=[history, progress, guard, *filter(None, asked)])
     if guard.complaint:
         raise LossNotFiniteError(guard.complaint)
     return history.epochs
@@ -99,9 +96,9 @@ class StopEarly(Callback):
 
     order = 95
 
-    def __init__(self, history: History, patience: int) -> None:
+    def __init__(self, patience: int) -> None:
         super().__init__()
-        self.history, self.patience = history, patience
+        self.patience = patience
 
     def before_epoch(self) -> None:
         rows = self.history.epochs
@@ -133,9 +130,8 @@ class ProgressBar(Callback):
 
     order = 70
 
-    def __init__(self, history: History, shown: bool = True) -> None:
+    def __init__(self, shown: bool) -> None:
         super().__init__()
-        self.history = history
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(elapsed_when_finished=True)
         console = Console(stderr=True)
         self.bar = Progress(*columns, console=console, disable=not (shown and console.is_terminal))

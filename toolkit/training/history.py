@@ -63,7 +63,7 @@ def freely_named(callback: type[Callback]) -> type[Callback]:
 
 @freely_named
 class History(Callback):
-    """Collects one ``Epoch`` after the other; ``told`` is given all of them after each."""
+    """Collects one ``Epoch`` after the other, of which ``told`` is told; for other callbacks ``self.history``."""
 
     order = 55  # after fastai's Recorder
 
@@ -110,11 +110,7 @@ class KeepBest(Callback):
     """Gives the model back as it was after the epoch with the lowest validation loss."""
 
     order = 60
-
-    def __init__(self, history: History) -> None:
-        super().__init__()
-        self.history = history
-        self.weights: dict[str, torch.Tensor] | None = None
+    weights: dict[str, torch.Tensor] | None = None
 
     def after_epoch(self) -> None:
         rows = self.history.epochs

@@ -26,11 +26,9 @@ class PlainSGD(Callback):
     order = 100  # after the other callbacks have prepared the epoch
     complaint = ""
 
-    def __init__(
-        self, history: History, learning_rate: float, decay: float = 1.0, keeper: KeepState | None = None
-    ) -> None:
+    def __init__(self, learning_rate: float, decay: float, keeper: KeepState | None) -> None:
         super().__init__()
-        self.history, self.rate, self.decay, self.keeper = history, learning_rate, decay, keeper
+        self.rate, self.decay, self.keeper = learning_rate, decay, keeper
 
     def before_epoch(self) -> None:
         self.opt.set_hyper("lr", math.prod([self.rate, *[self.decay] * self.epoch]))
@@ -76,10 +74,9 @@ def fit_plain_sgd(
         raise ToolkitError(f"Cannot train with the learning rate {learning_rate:g}. Choose a positive number.")
     if not 0 < decay <= 1:
         raise ToolkitError(f"The learning rate cannot decay by {decay:g}. Choose a factor above 0, up to 1.")
-    history = History()
-    keeper = KeepState(saved, epochs, history, None, show_progress) if saved else None
-    sgd = PlainSGD(history, learning_rate, decay, keeper)
-    progress = ProgressBar(history, show_progress)
+    history, progress = History(), ProgressBar(show_progress)
+    keeper = KeepState(saved, epochs, show_progress) if saved else None
+    sgd = PlainSGD(learning_rate, decay, keeper)
     with learner.no_logging(), progress.bar:
         callbacks = [history, sgd, progress, *([keeper] if keeper else [])]
         learner.fit(epochs - (keeper.done if keeper else 0), lr=learning_rate, cbs=callbacks)

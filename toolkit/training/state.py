@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write
-from toolkit.training.history import Epoch, History, KeepBest, Tally, freely_named
+from toolkit.training.history import Epoch, KeepBest, Tally, freely_named
 
 WITHIN_EPOCH = 60.0  # seconds after which an epoch's middle is saved too
 AT_LEAST = 1.0  # second between two states
@@ -104,9 +104,9 @@ class KeepState(Callback):
 
     order = 90  # after History and KeepBest, before PlainSGD goes through the batches
 
-    def __init__(self, saved: SavedState, epochs: int, history: History, best: KeepBest | None, shown: bool) -> None:
+    def __init__(self, saved: SavedState, epochs: int, shown: bool) -> None:
         super().__init__()
-        self.saved, self.epochs, self.history, self.best = saved, epochs, history, best
+        self.saved, self.epochs = saved, epochs
         self.state = saved.read()
         self.done, self.batch = (self.state[0]["epoch"], self.state[0]["batch"]) if self.state else (0, 0)
         if self.state:
@@ -117,6 +117,7 @@ class KeepState(Callback):
 
     def before_fit(self) -> None:
         self.first, self.last_saved, self.wait = self.done, time.perf_counter(), AT_LEAST
+        self.best: KeepBest | None = getattr(self.learn, "keep_best", None)
         if self.state:
             self._restore(*self.state)
 
