@@ -21,6 +21,7 @@ from toolkit.classes import DIGITS
 from toolkit.data.image_sets import load_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.experiments.exporting import KINDS
 from toolkit.models.bundle import published_models
 from toolkit.page.gate import PhoneDoor, body_of
 from toolkit.page.jobs import OFFERED, Job, Jobs, form, offered, words_for
@@ -32,7 +33,6 @@ from toolkit.paths import ROOT, make_folder, runs_folder
 OWN_FILES = {"": "text/html", "page.css": "text/css", "page.js": "text/javascript"}
 TO_TAKE = ("Assignment 4 Results.xlsx", "Assignment 4_Report.pdf", "*.zip")  # in the repository
 MOST_JSON = 200_000  # bytes
-EXPORTS = {"fastai": ".pkl", "onnx": ".onnx", "web": ".html"}
 
 
 class Page:
@@ -115,7 +115,7 @@ class Page:
             "openings": len(openings()),
             "classes": list(self.classes()),
             "take": [path.name for path in _to_take()],
-            "exports": list(EXPORTS),
+            "exports": list(KINDS),
             "phone": self.phone_wanted,
             "digits": str(self.digits or ROOT),
         }
@@ -143,10 +143,10 @@ class Page:
         if "to" not in sent:
             return self.jobs.start(words_for(str(sent.get("recipe")), sent.get("options", {}), self.digits)).record()
         place, kind = self.readers.place(str(sent.get("model"))), str(sent["to"])
-        if kind not in EXPORTS:
-            raise ToolkitError(f"There is no export '{kind[:20]}'. Choose one of {', '.join(EXPORTS)}.")
+        if kind not in KINDS:
+            raise ToolkitError(f"There is no export '{kind[:20]}'. Choose one of {', '.join(KINDS)}.")
         name = place if isinstance(place, str) else place.parent.name
-        out = make_folder(self.folder / secrets.token_hex(8)) / f"{name}{EXPORTS[kind]}"
+        out = make_folder(self.folder / secrets.token_hex(8)) / f"{name}{Path(KINDS[kind]).suffix}"
         return self.jobs.start(("export", str(place), "--to", kind, "--out", str(out)), out).record()
 
     def stop(self, request: Request, sent: Any) -> dict[str, Any]:

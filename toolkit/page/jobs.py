@@ -55,7 +55,7 @@ class Job:
         ended = "running" if self.running else ENDED.get(self.process.returncode, "failed")
         return {
             "name": self.name,
-            "recipe": self.words[1],
+            "recipe": self.words[self.words[0] == "recipe"],
             "command": " ".join(["python -m toolkit", *(f'"{word}"' if " " in word else word for word in self.words)]),
             "status": ended,
             "said": said,

@@ -471,8 +471,8 @@ function setUpDraw() {
   $("why").onclick = working($("why"), async () => {
     const answers = await ask(`explain?${chosenReaders()}`, drawing.image);
     $("reasons").replaceChildren(...answers.models.map((model) => el("div", { className: "card" },
-      el("h4", {}, `${model.name}: ${model.answer} rather than ${model.runner_up}`),
-      el("img", { src: model.picture, alt: `where ${model.name} looked, its logits, and the five training digits most like this one: ${model.neighbours.join(", ")}` }))));
+      el("h4", {}, model.name), el("p", {}, model.said),
+      el("img", { src: model.picture, alt: `where ${model.name} looked, its logits, and the five training images most like this one` }))));
   });
   $("keep").onsubmit = working($("keep").querySelector("button"), async () => {
     const kept = await ask(`keep?label=${encodeURIComponent($("keep-class").value)}`, drawing.image);

@@ -13,13 +13,17 @@ from torch import nn
 
 from toolkit.classes import check_name
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.explaining import Known, explain, know
 from toolkit.evaluation.scores import predict_logits
+from toolkit.experiments.explaining import training_images
 from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import decode, grey_of
 from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import ModelCard, load_model, published_models
 from toolkit.page.past_runs import past_runs
 from toolkit.paths import atomic_write, runs_folder
+from toolkit.reporting.explanation_plots import plot_explanations
+from toolkit.reporting.plots import figure_png
 
 MOST_RUNS = 8  # fine-tuned models that are offered, the latest
 MOST_LOADED = 8
@@ -32,6 +36,7 @@ class Readers:
     def __init__(self, digits: Path | None, folder: Path) -> None:
         self.digits, self.folder = digits, folder
         self.loaded: dict[str | Path, tuple[nn.Module, ModelCard]] = {}
+        self.known: dict[str | Path, Known] = {}  # training images among which the nearest are looked for
 
     def choices(self) -> list[dict[str, Any]]:
         """What the page offers; the published model and the latest fine-tuned one are ticked."""
@@ -73,11 +78,21 @@ class Readers:
             top = chances.topk(min(5, len(card.classes)))
             said = [(card.classes[label], value) for label, value in zip(top.indices, top.values.tolist(), strict=True)]
             models.append({"name": card.name, "top": said})
-        return {"many": False, "image": data_uri(Image.fromarray(255 - image)), "models": models}
+        return {"many": False, "image": data_uri(_png(Image.fromarray(255 - image))), "models": models}
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:
-        """Why they read it so."""
-        raise ToolkitError("Not there yet.")
+        """Why they read it so: a picture for each."""
+        image = normal_form(isolate_ink(grey_of(decode(sent, "The drawing"))))
+        models = []
+        for name in request.query_params.getlist("model")[:MOST_LOADED]:
+            place = self.place(name)
+            network, card = self.load(place)
+            if place not in self.known:
+                self.known[place] = know(network, training_images(card, self.digits)[0])
+            explained = explain(network, card.classes, image, self.known[place])
+            picture = figure_png(plot_explanations([("drawing", explained)]))
+            models.append({"name": card.name, "said": str(explained), "picture": data_uri(picture)})
+        return {"models": models}
 
     def keep(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Put a drawing aside, in the form of an image to train on; never into one of the three sets."""
@@ -89,8 +104,12 @@ class Readers:
         return {"said": f"Put aside as {label}: {path}"}
 
 
-def data_uri(image: Image.Image, form: str = "PNG") -> str:
-    """A picture within JSON."""
+def data_uri(picture: bytes) -> str:
+    """A PNG within JSON."""
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+
+
+def _png(image: Image.Image) -> bytes:
     stream = io.BytesIO()
-    image.save(stream, form)
-    return f"data:image/{form.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
+    image.save(stream, "PNG")
+    return stream.getvalue()
