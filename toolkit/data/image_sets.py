@@ -154,11 +154,8 @@ def _read_sets(folder: Path, form: Form | None = None) -> tuple[dict[str, Labell
     if folders and not 2 <= len(classes) <= MOST:
         problems.append(f"{folder} holds {len(classes)} classes, expected 2 to {MOST:,}: a subfolder for each.")
     for name, own in folders.items():
-        if missing := [each for each in classes if not own.get(each)]:
-            problems.append(
-                f"{folder / name} has no images of {', '.join(missing[:10])}. Add some, or leave the class out of all "
-                "sets."
-            )
+        if missing := ", ".join([each for each in classes if not own.get(each)][:10]):
+            problems.append(f"{folder / name} has no images of {missing}. Add some or leave the class out of all sets.")
     if form:
         problems += _departures(folder, folders, form)
     sets: dict[str, LabelledImages] = {}
@@ -199,20 +196,18 @@ def _class_folders(folder: Path, problems: list[str]) -> dict[str, list[Path]]:
 def _departures(folder: Path, found: Mapping[str, Mapping[str, list[Path]]], form: Form) -> list[str]:
     """Where sets are not as ``form`` says, a line each."""
     problems = []
-    expected = f"{form.classes[0]} to {form.classes[-1]}"
+    all_classes = f"{form.classes[0]} to {form.classes[-1]}"
     for name, own in found.items():
         problems += [
-            f"{folder / name / each} does not belong there. Expected only the folders {expected}; move it away."
+            f"{folder / name / each} does not belong there. Expected only the folders {all_classes}; move it away."
             for each in natural_order(own)
             if each not in form.classes
         ]
         for each in form.classes:
-            files = own.get(each, [])
-            if len(files) != form.per_class[name]:
-                problems.append(
-                    f"{folder / name / each} holds {len(files)} images, expected {form.per_class[name]}. Add or remove "
-                    "some."
-                )
+            files, expected = own.get(each, []), form.per_class[name]
+            if len(files) != expected:
+                where = folder / name / each
+                problems.append(f"{where} holds {len(files)} images, expected {expected}. Add or remove some.")
             problems += [
                 f"{path} is no .jpg file. Save it as JPEG."
                 for path in files

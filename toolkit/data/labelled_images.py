@@ -24,9 +24,7 @@ class LabelledImages:
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.shape[1:] != (1, SIDE, SIDE):
-            raise ValueError(
-                f"images must be uint8 (N, 1, {SIDE}, {SIDE}), not {self.images.dtype} {self.images.shape}"
-            )
+            raise ValueError(f"images must be uint8 (N, 1, {SIDE}, {SIDE}): {self.images.dtype} {self.images.shape}")
         if self.labels.dtype != np.int64 or self.labels.shape != self.images.shape[:1]:
             raise ValueError(f"labels must be int64 ({len(self.images)},), not {self.labels.dtype} {self.labels.shape}")
         if len(self) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):

@@ -46,9 +46,7 @@ def load_mnist_like(folder: Path, names: str | None = None) -> TrainingAndTest:
         raise ToolkitError(f"{folder} tests the label {unknown[0]}, which does not occur in training. Mend the set.")
     classes = natural_order(named[number] for number in numbers)
     if len(classes) != len(numbers) or len(classes) < 2:
-        raise ToolkitError(
-            f"{folder}: {len(numbers)} labels have {len(classes)} names. Give each label one of its own."
-        )
+        raise ToolkitError(f"{folder}: {len(numbers)} labels have {len(classes)} names. Give each label its own.")
     place = np.zeros(MOST, np.int64)
     place[numbers] = [classes.index(named[number]) for number in numbers]
     training, test = (LabelledImages(images, place[labels], classes) for images, labels in parts)
@@ -75,10 +73,8 @@ def _read_part(folder: Path, part: str, most: int) -> tuple[np.ndarray, np.ndarr
     pixels = _files(folder, rf"({PARTS[part]}).*images.*idx3.ubyte(\.gz)?")
     if tables and not pixels:
         return read_labelled_csv(_only(folder, f"{part} CSV", tables), most)
-    paths = [
-        _only(folder, f"{part} images", pixels),
-        _only(folder, f"{part} labels", _files(folder, rf"({PARTS[part]}).*labels.*idx1.ubyte(\.gz)?")),
-    ]
+    names = _files(folder, rf"({PARTS[part]}).*labels.*idx1.ubyte(\.gz)?")
+    paths = _only(folder, f"{part} images", pixels), _only(folder, f"{part} labels", names)
     images, labels = (parse_idx(read_unpacked(path, LARGEST), str(path)) for path in paths)
     if images.shape[1:] != (SIDE, SIDE) or labels.shape != images.shape[:1] or not len(images):
         raise ToolkitError(

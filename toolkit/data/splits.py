@@ -15,9 +15,7 @@ def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImag
     """Split off ``size`` images, stratified by label; returns (the rest, the held-out part)."""
     least, most = len(digits.classes), len(digits) - len(digits.classes)
     if not least <= size <= most:
-        raise ToolkitError(
-            f"Cannot hold out {size} of {len(digits)} images: expected {least} to {most}. Choose another size."
-        )
+        raise ToolkitError(f"Cannot hold out {size} of {len(digits)} images: expected {least} to {most}. Choose one.")
     if (rarest := int(digits.class_counts().min())) < 2:
         raise ToolkitError(f"Cannot hold out some of each class: the rarest has {rarest} images. Add some.")
     rest, held_out = train_test_split(np.arange(len(digits)), test_size=size, random_state=seed, stratify=digits.labels)

@@ -71,15 +71,10 @@ def load_model(name: str | Path, **arguments: Any) -> tuple[nn.Module, ModelCard
             f"{folder} holds no readable model: {error}. Expected {CARD} and {WEIGHTS}; train it again."
         ) from error
     if hashlib.sha256(content).hexdigest() != card.weights_sha256:
-        raise ToolkitError(
-            f"{folder / WEIGHTS} is not the file that {CARD} describes (sha256 differs). "
-            "Restore it or train the model again."
-        )
+        raise ToolkitError(f"{folder / WEIGHTS} is not {CARD}'s (sha256 differs). Restore it or train again.")
     card = replace(card, arguments={**card.arguments, **arguments})
     if source_sha256(card.architecture) != card.source_sha256:
-        raise ToolkitError(
-            f"{card.architecture} is not as it was when {folder} was trained with it. Restore it, or train again."
-        )
+        raise ToolkitError(f"{card.architecture} is not as it was when {folder} was trained. Restore it or train anew.")
     _check_size(folder, card, len(content))
     network = build_model(card.architecture, len(card.classes), **card.arguments)
     try:

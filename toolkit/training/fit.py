@@ -86,7 +86,7 @@ def fit_one_cycle(
         remaining = epochs - (keeper.done if keeper else 0)
         learner.fit_one_cycle(remaining, list(lr), cbs=[history, progress, guard, *filter(None, asked)])
     if guard.complaint:
-        raise LossNotFiniteError(guard.complaint)
+        raise LossNotFiniteError(f"{guard.complaint} Train again with a smaller learning rate (--lr).")
     return history.epochs
 
 
@@ -117,10 +117,7 @@ class StopAtNonFiniteLoss(Callback):
 
     def after_loss(self) -> None:
         if not math.isfinite(self.loss.item()):
-            self.complaint = (
-                f"The loss became {self.loss.item()} in epoch {self.epoch + 1}. "
-                "Train again with a smaller learning rate (--lr)."
-            )
+            self.complaint = f"The loss became {self.loss.item()} in epoch {self.epoch + 1}."
             raise CancelFitException
 
 
@@ -149,12 +146,8 @@ class ProgressBar(Callback):
 
     def after_epoch(self) -> None:
         row = self.history.epochs[-1]
-        self.bar.update(
-            self.task,
-            completed=row.epoch * len(self.dls.train),
-            description=f"epoch {row.epoch}/{self.n_epoch}  loss {row.training_loss:.3f}"
-            f" / {row.validation_loss:.3f} validation",
-        )
+        said = f"epoch {row.epoch}/{self.n_epoch}  loss {row.training_loss:.3f} / {row.validation_loss:.3f} validation"
+        self.bar.update(self.task, completed=row.epoch * len(self.dls.train), description=said)
 
 
 @freely_named

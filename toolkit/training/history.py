@@ -88,19 +88,8 @@ class History(Callback):
         self.tally.add(self.pred, self.loss, self.yb[0])
 
     def after_epoch(self) -> None:
-        training_loss, training_accuracy = self.training_means
-        validation_loss, validation_accuracy = self.tally.means()
-        self.epochs.append(
-            Epoch(
-                epoch=self.epoch + 1,
-                learning_rate=float(self.opt.hypers[-1]["lr"]),
-                training_loss=training_loss,
-                training_accuracy=training_accuracy,
-                validation_loss=validation_loss,
-                validation_accuracy=validation_accuracy,
-                seconds=round(time.perf_counter() - self.started, 3),
-            )
-        )
+        rate, seconds = float(self.opt.hypers[-1]["lr"]), round(time.perf_counter() - self.started, 3)
+        self.epochs.append(Epoch(self.epoch + 1, rate, *self.training_means, *self.tally.means(), seconds))
         if self.told:
             self.told(self.epochs)
 
