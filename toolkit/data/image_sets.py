@@ -7,7 +7,6 @@ Images are 28x28 and have one channel, ink bright on black. What is handed in mu
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,13 +105,11 @@ def save_sets(folder: Path, images: dict[str, LabelledImages]) -> list[Path]:
     """Write sets, by name, as grayscale .jpg below ``folder``; returns the files written."""
     written = []
     for name, digits in images.items():
-        numbers: Counter[int] = Counter()
-        for image, label in zip(digits.images[:, 0], digits.labels, strict=True):
-            numbers[label] += 1
-            path = folder / name / digits.classes[label] / f"{digits.classes[label]}_{numbers[label]:02}.jpg"
-            with atomic_write(path) as temporary:
-                Image.fromarray(image).save(temporary, format="JPEG", quality=95)
-            written.append(path)
+        for label, each in enumerate(digits.classes):
+            for number, image in enumerate(digits.images[digits.labels == label, 0], 1):
+                written.append(folder / name / each / f"{each}_{number:02}.jpg")
+                with atomic_write(written[-1]) as temporary:
+                    Image.fromarray(image).save(temporary, format="JPEG", quality=95)
     return written
 
 
