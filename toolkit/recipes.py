@@ -57,16 +57,11 @@ class Recipe:
         def command(**options: Any) -> None:
             self.run(**options)
 
-        parameters = [
-            Parameter(
-                option.name,
-                Parameter.KEYWORD_ONLY,
-                default=option.default,
-                annotation=Annotated[option.annotation, typer.Option(help=option.help)],
-            )
-            for option in self.options
-        ]
-        command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        def parameter(option: Option) -> Parameter:
+            kind: Any = Annotated[option.annotation, typer.Option(help=option.help)]
+            return Parameter(option.name, Parameter.KEYWORD_ONLY, default=option.default, annotation=kind)
+
+        command.__signature__ = Signature([*map(parameter, self.options)])  # type: ignore[attr-defined]
         command.__doc__ = self.docstring
         return command
 

@@ -22,8 +22,7 @@ def similarities(images: np.ndarray, blur: float = 0.0) -> Iterator[tuple[int, n
     flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1)
     for begin in range(0, len(flat), BLOCK):
         block = flat[begin : begin + BLOCK] @ flat.T
-        own = np.arange(len(block))
-        block[own, begin + own] = -1
+        np.fill_diagonal(block[:, begin:], -1)
         yield begin, block
 
 

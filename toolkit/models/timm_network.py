@@ -64,7 +64,7 @@ def make_timm_network(name: str, classes: int, dropout: float = 0.0) -> TimmNetw
             try_out(network, classes)
             return network
         except Exception as error:  # timm's networks raise whatever they please
-            complaint = " ".join(str(error).split())[:150]
+            complaint = str(error)[:150]
     raise ToolkitError(
         f"timm's {name} cannot be built for one channel of {SIDE}x{SIDE} pixels: {complaint} Choose another."
     )

@@ -33,12 +33,7 @@ _mine: Work  # what this process was started for
 
 
 def run_jobs(
-    work: Work,
-    jobs: Sequence[Job],
-    folder: Path,
-    description: str,
-    processes: int | None = None,
-    since: float = 0.0,
+    work: Work, jobs: Sequence[Job], folder: Path, description: str, processes: int | None = None, since: float = 0.0
 ) -> list[dict[str, Any]]:
     """The results of ``work`` for all ``jobs``, in their order; one already in ``folder`` is taken from there.
 
