@@ -93,9 +93,7 @@ def copy_recipe(name: str, like: str, folder: Path = RECIPES) -> Path:
     Raises ``ToolkitError`` for a name that is none, or taken, and for a recipe that does not exist.
     """
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name.startswith("_"):
-        raise ToolkitError(
-            f"'{name[:40]}' cannot name a recipe. Choose letters, digits and low lines, as in my_recipe."
-        )
+        raise ToolkitError(f"'{name[:40]}' cannot name a recipe. Use letters, digits and low lines, as in my_recipe.")
     source, path = folder / f"{like}.py", folder / f"{name}.py"
     known = recipe_names(folder)
     if like not in known:

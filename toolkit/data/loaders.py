@@ -31,8 +31,7 @@ def make_loaders(
 
     Pixels are uint8 (B, 1, 28, 28), or what ``augment`` makes of them; labels int64 (B,). No batch is larger than
     ``batch_size``. The order of the training images is shuffled every epoch by a generator of its own, so it depends
-    on ``seed`` alone.
-    Raises ``ToolkitError`` when the training set does not fill one batch.
+    on ``seed`` alone. Raises ``ToolkitError`` when the training set does not fill one batch.
     """
     if not 1 <= batch_size <= len(training):
         raise ToolkitError(

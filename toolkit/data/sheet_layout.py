@@ -170,7 +170,7 @@ def template_pages(classes: Sequence[str], division: Division) -> list[Printed]:
     pages = [tuple(rows[begin : begin + ROWS]) for begin in range(0, len(rows), ROWS)]
     if len(pages) > MOST_PAGES:
         raise ToolkitError(
-            f"{len(classes)} classes take {len(pages)} pages. Print {MOST_PAGES} at most: fewer of each."
+            f"{len(classes)} classes take {len(pages)} pages. Print {MOST_PAGES} at most, fewer of each."
         )
     printed = []
     for number, page in enumerate(pages, 1):

@@ -19,8 +19,7 @@ class PlainSGD(Callback):
 
     fastai does the rest: it counts epochs, validates, calls other callbacks. Batches do not raise its events, which
     would cost more than a small network's own arithmetic. ``learning_rate`` is multiplied by ``decay`` after every
-    epoch; ``keeper`` saves within epochs.
-    ``complaint`` says why training ended early, if it did.
+    epoch; ``keeper`` saves within epochs. ``complaint`` says why training ended early, if it did.
     """
 
     order = 100  # after the other callbacks have prepared the epoch
@@ -64,9 +63,7 @@ def fit_plain_sgd(
 ) -> tuple[list[Epoch], str]:
     """Train; returns a row for each epoch with finite losses, and why training ended early, "" if it did not.
 
-    With ``saved`` it goes on where its state says.
-
-    Raises ``ToolkitError`` when an argument makes no sense.
+    With ``saved`` it goes on where its state says. Raises ``ToolkitError`` when an argument makes no sense.
     """
     if epochs < 1:
         raise ToolkitError(f"Cannot train for {epochs} epochs. Choose 1 or more.")
