@@ -13,17 +13,13 @@ from torch import nn
 
 from toolkit.classes import check_name
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.explaining import Known, explain, know
 from toolkit.evaluation.scores import predict_logits
-from toolkit.experiments.explaining import training_images
 from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import decode, grey_of
 from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import ModelCard, load_model, published_models
 from toolkit.page.past_runs import past_runs
 from toolkit.paths import atomic_write, runs_folder
-from toolkit.reporting.explanation_plots import plot_explanations
-from toolkit.reporting.plots import figure_png
 
 MOST_RUNS = 8  # fine-tuned models that are offered, the latest
 MOST_LOADED = 8
@@ -36,7 +32,7 @@ class Readers:
     def __init__(self, digits: Path | None, folder: Path) -> None:
         self.digits, self.folder = digits, folder
         self.loaded: dict[str | Path, tuple[nn.Module, ModelCard]] = {}
-        self.known: dict[str | Path, Known] = {}  # training images among which the nearest are looked for
+        self.known: dict[str | Path, Any] = {}  # training images among which the nearest are looked for
 
     def choices(self) -> list[dict[str, Any]]:
         """What the page offers; the published model and the latest fine-tuned one are ticked."""
@@ -82,6 +78,11 @@ class Readers:
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Why they read it so: a picture for each."""
+        from toolkit.evaluation.explaining import explain, know  # a second to import, for who asks
+        from toolkit.experiments.explaining import training_images
+        from toolkit.reporting.explanation_plots import plot_explanations
+        from toolkit.reporting.plots import figure_png
+
         image = normal_form(isolate_ink(grey_of(decode(sent, "The drawing"))))
         models = []
         for name in request.query_params.getlist("model")[:MOST_LOADED]:
