@@ -25,6 +25,7 @@ from PIL import Image
 from benchmarks.example_digits import WRITERS, writer_ink
 from benchmarks.plausible import conditions
 from benchmarks.simulate import TEN_ROWS, SimulatedSheet, save_photo, simulate_sheet
+from toolkit.classes import DIGITS
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Judge, Reading, labels_of, read_photo
 from toolkit.errors import ToolkitError
@@ -59,13 +60,13 @@ def simulated(seed: int) -> dict[str, object]:
             reading = read_photo(photo, None, judge_with(JUDGE))
         except ToolkitError as error:
             return outcome | {"refused": str(error)}
-    outcome["found"] = _found(reading, sheet, labelled=False)
+    outcome["found"] = count_found(reading, sheet, labelled=False)
     if reading.complaints:
         return outcome | {"refused": next(iter(reading.complaints.values()))}
-    return outcome | {"refused": "", "right": _found(reading, sheet, labelled=True)}
+    return outcome | {"refused": "", "right": count_found(reading, sheet, labelled=True)}
 
 
-def _found(reading: Reading, sheet: SimulatedSheet, labelled: bool) -> int:
+def count_found(reading: Reading, sheet: SimulatedSheet, labelled: bool) -> int:
     """How many digits lie in a frame of their own, and, if ``labelled``, in one with their label."""
     boxes = np.array(reading.boxes)
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
@@ -156,7 +157,7 @@ def read_naive(folder: Path) -> tuple[np.ndarray, np.ndarray]:
             Image.fromarray(255 - grey if dark_on_light else grey).resize((28, 28), Image.Resampling.BICUBIC)
         )
         images.append(small)
-        labels.append(int(path.parent.name))
+        labels.append(path.parent.name)
     return np.stack(images)[:, None], np.array(labels)
 
 
@@ -166,7 +167,8 @@ def _pooled(readings: dict[str, tuple[Reading, list[str]]], names: list[str]) ->
 
 
 def _score(judge: Judge, images: np.ndarray, labels: np.ndarray) -> str:
-    right = int((judge(images).argmax(axis=1) == labels).sum())
+    read = np.array(judge.classes)[judge.read(images).argmax(axis=1)]
+    right = int((read == labels).sum())
     return f"{100 * right / len(labels):.1f} % ({right} of {len(labels)})"
 
 
@@ -188,7 +190,7 @@ def cost(photo: Path) -> None:
     seconds = []
     for _ in range(5):
         started = time.perf_counter()
-        read_photo(photo, None, lambda images: np.full((len(images), 10), 0.6))
+        read_photo(photo, None, Judge(lambda images: np.full((len(images), 10), 0.6), DIGITS))
         seconds.append(time.perf_counter() - started)
     peak = _peak_megabytes()
     spread = f"{min(seconds):.2f} to {max(seconds):.2f}"

@@ -22,6 +22,10 @@ LINE_REACH = 0.04  # of the same: what stays dark so far in both directions is a
 SAMPLES, GAPS = 13, 2  # looked at along that way, and how many of them may be light
 DIRECTION_STEP = 1.0  # degrees: straight runs are sought at this spacing, as perspective fans lines out
 DARKER = 1.5  # times the contrast of a printed line: there somebody wrote on it
+TABLE = 0.2  # of the longer side: connected ink as long may be a table's lines, drawn by hand
+CELL = 0.03  # of such a table's longer side: what stands in it is larger
+ENCLOSED = 2  # so many strokes, about as dark as it is, make it a table
+AS_DARK = 0.6  # of the contrast of what it encloses: printed grids and the shadows of edges are paler
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ def map_ink(grey: np.ndarray) -> InkMap:
     level, noise = _level_and_noise(contrast)
     contrast = np.clip(contrast - level, 0, 1)
     strokes = contrast > np.maximum(NOISE_LEVELS * noise, FAINTEST)
-    strokes &= ~printed_lines(strokes, contrast)
+    connected = strokes
+    strokes = connected & ~printed_lines(connected, contrast)
+    strokes &= ~drawn_tables(connected, strokes, contrast)
     return InkMap(contrast, paper * (1 - level), strokes, scale, inverted)
 
 
@@ -112,6 +118,37 @@ def printed_lines(strokes: np.ndarray, contrast: np.ndarray) -> np.ndarray:
         crossed = strokes & ~np.any([candidates[other] for other in others], axis=0) if others else strokes
         lines |= candidates[number] & ~_drawn_over(crossed, candidates[number], directions)
     return lines
+
+
+def drawn_tables(connected: np.ndarray, strokes: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+    """Pixels of frames and tables drawn by hand, bool like ``strokes``, which are ``connected`` ink without print.
+
+    Such lines wobble and are as dark as what stands between them; they hang together, far beyond any digit, and enclose
+    strokes that do not touch them. What does touch them goes with them.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(connected.astype(np.uint8), connectivity=8)
+    extents = stats[1:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max(axis=1)
+    tables = np.zeros_like(strokes)
+    large = 1 + np.flatnonzero(extents > TABLE * max(connected.shape))
+    if not len(large):
+        return tables
+    _, pieces, boxes, _ = cv2.connectedComponentsWithStats(strokes.astype(np.uint8), connectivity=8)
+    corners = boxes[:, :2], boxes[:, :2] + boxes[:, 2:4]
+    for label in large.tolist():
+        begin, size = stats[label, :2], stats[label, 2:4]
+        within = (corners[0] > begin).all(axis=1) & (corners[1] < begin + size).all(axis=1)
+        within &= boxes[:, 2:4].max(axis=1) > CELL * size.max()
+        table = labels == label
+        level = float(np.median(contrast[table]))
+        enclosed = 0
+        for piece in np.flatnonzero(within).tolist():
+            left, top, width, height = boxes[piece, :4]
+            window = slice(top, top + height), slice(left, left + width)
+            own = (pieces[window] == piece) & ~table[window]
+            enclosed += bool(own.any()) and AS_DARK <= level / np.percentile(contrast[window][own], 85) <= 1 / AS_DARK
+        if enclosed >= ENCLOSED:
+            tables |= table
+    return tables
 
 
 def _line_directions(strokes: np.ndarray) -> list[np.ndarray]:
