@@ -29,7 +29,7 @@ class StrokeLimits:
     cut_off: float = 0.75  # of the typical size and contrast: less, at the photo's border, is no digit
     joined: float = 1.2  # of the typical digit's longer side: larger ones may be two that touch
     core: float = 0.55  # of a stroke's contrast: where two that touch come apart
-    # a magnet: so much of its longer side is thick, and of its box filled; of MNIST's 10,000 test digits one is as solid
+    # a magnet: so much of its longer side is thick, and of its box filled; one of MNIST's 10,000 test digits is
     solid: tuple[float, float] = (0.56, 0.65)
 
 
@@ -39,7 +39,7 @@ class DigitLimits:
 
     small: float = 0.3  # of the typical digit's longer side: what is smaller is dirt
     flat: float = 2.2  # times as wide as high is no digit
-    # of the usual thickness: print and the remains of a printed line. Of 373 digits on real photos, several pens on some,
+    # of the usual thickness: print and the remains of a printed line. Of 373 digits on real photos, some in several pens,
     # the thinnest have 0.60, printed letters as high as those on a whiteboard at most 0.33
     thin: float = 0.42
     fragment: float = 0.75  # of its neighbour's height: a taller piece is a digit of its own
@@ -234,7 +234,8 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     fine, labels = _part_neighbours(fine, labels, ink.contrast)
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     fine = [
-        replace(stroke, blot=_blot(stroke, labels, blots), thickness=_thickness(stroke, labels, depth)) for stroke in fine
+        replace(stroke, blot=_blot(stroke, labels, blots), thickness=_thickness(stroke, labels, depth))
+        for stroke in fine
     ]
     typical_size, typical_contrast = _typical(fine)
     smallest = STROKE.smallest * typical_size / (2 if dots else 1)
@@ -379,7 +380,8 @@ def _distance(one: Digit, other: Digit, typical: float) -> float | None:
         return -inside
     if max(across, down) > DIGIT.largest * size:
         return None
-    if small.thickness < DIGIT.thin * large.thickness and gap > 1:  # print beside writing
+    thin, thick = sorted((one.thickness, other.thickness))
+    if thin < DIGIT.thin * thick and gap > 1:  # print beside writing
         return None
     if over > 0.4 and gap_y < DIGIT.bar_gap * size:  # a bar, or halves one over the other
         return gap / size
