@@ -16,8 +16,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from benchmarks.example_digits import WRITERS, writer_ink
-from benchmarks.simulate import PlacedDigit, SimulatedSheet, save_photo
 from benchmarks.sheets import count_found
+from benchmarks.simulate import PlacedDigit, SimulatedSheet, save_photo
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Judge, Reading, read_photo
 from toolkit.errors import ToolkitError
@@ -49,7 +49,9 @@ def whiteboard(seed: int) -> SimulatedSheet:
     ]
     labels = rng.permutation(10)
     pen = PENS[seed % len(PENS)]
-    boxes = [_write(board, seed, int(label), place, height, pen, rng) for label, place in zip(labels, places, strict=True)]
+    boxes = [
+        _write(board, seed, int(label), place, height, pen, rng) for label, place in zip(labels, places, strict=True)
+    ]
 
     for _ in range(int(rng.integers(3, 7))):  # magnets hold a note that is gone: above the writing, or below
         x, y = rng.uniform(150, WIDTH - 150), rng.choice([rng.uniform(90, 200), rng.uniform(960, 1020)])
@@ -174,7 +176,11 @@ def _eraser(scene: np.ndarray, corner: tuple[float, float], size: tuple[float, f
 def _lying_pen(scene: np.ndarray, begin: tuple[float, float], length: float, degrees: float) -> None:
     x, y = begin
     dx, dy = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    for start, stop, width, colour in ((0, 1, 22, (235, 235, 235)), (0, 0.3, 24, (28, 42, 120)), (1, 1.08, 10, (40, 40, 40))):
+    for start, stop, width, colour in (
+        (0, 1, 22, (235, 235, 235)),
+        (0, 0.3, 24, (28, 42, 120)),
+        (1, 1.08, 10, (40, 40, 40)),
+    ):
         ends = [(round(x + at * length * dx), round(y + at * length * dy)) for at in (start, stop)]
         _drawn(scene, colour, lambda c, ends=ends, width=width: cv2.line(c, *ends, 255, width, cv2.LINE_AA))
 

@@ -77,23 +77,50 @@ Digits = Annotated[Path | None, typer.Option(help="folder with the three sets; w
 
 @app.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="photos or drawings of one digit, letter or sign each")],
+    images: Annotated[list[Path], typer.Argument(help="photos or drawings of one digit, letter or sign, or of many")],
     model: Model = "mnist_resnet",
     top: Annotated[int | None, typer.Option(help="how many answers to show for each image; 3 if not given")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON, with the frames of many")] = False,
+    one: Annotated[bool, typer.Option("--one", help="each image shows one; told by itself if not given")] = False,
+    many: Annotated[bool, typer.Option("--many", help="each image shows many")] = False,
+    out: Annotated[Path | None, typer.Option(help="picture to write, with a frame around each of many")] = None,
 ) -> None:
-    """Read the digit, letter or sign in each image."""
-    from toolkit.evaluation.prediction import predict_files
+    """Read the digit, letter or sign in each image, or row by row the many on a page; a ? marks doubtful ones."""
+    from toolkit.evaluation.prediction import predict_files, read_page
+    from toolkit.images.one_or_many import shows_many
+    from toolkit.images.reading import read_grey
     from toolkit.models.bundle import load_model
 
+    if one and many:
+        raise ToolkitError("--one and --many contradict each other. Choose one.")
+    pages = [path for path in images if many or (not one and shows_many(read_grey(path)))]
+    if out and (len(images) > 1 or not pages):
+        raise ToolkitError("--out draws what is read on one photo of many. Name one photo, with --many if need be.")
     network, card = load_model(model)
-    predictions = predict_files(network, card.classes, images, top)
+    singles = [path for path in images if path not in pages]
+    read = {p.path: p.top for p in predict_files(network, card.classes, singles, top)} if singles else {}
+    found = {path: read_page(network, card.classes, path, top) for path in pages}
+    if out:
+        from toolkit.reporting.sheet_pictures import draw_found, save_picture
+
+        save_picture(draw_found(read_grey(images[0]), found[images[0]]), out)
     if as_json:
-        print(json.dumps([{"image": str(p.path), "top": dict(p.top)} for p in predictions], indent=1))
+        said = [
+            {"image": str(path), "top": dict(read[path])}
+            if path in read
+            else {"image": str(path), "rows": [[digit.as_json() for digit in row] for row in found[path]]}
+            for path in images
+        ]
+        print(json.dumps(said, indent=1))
         return
-    for prediction in predictions:
-        read = "  ".join(f"{name} {100 * probability:5.1f} %" for name, probability in prediction.top)
-        print(f"{prediction.path}:  {read}")
+    for path in images:
+        if path in read:
+            answers = "  ".join(f"{name} {100 * probability:5.1f} %" for name, probability in read[path])
+            print(f"{path}:  {answers}")
+        else:
+            print(f"{path}:")
+            for row in found[path]:
+                print(" ".join(digit.top[0][0] + ("" if digit.sure else "?") for digit in row))
 
 
 @app.command()

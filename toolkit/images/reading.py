@@ -29,17 +29,19 @@ def read_grey(path: Path) -> np.ndarray:
     that is missing, not one of ``FORMATS``, animated, larger than ``LARGEST`` pixels, or damaged; size is
     judged by the header, before anything is decoded.
     """
-    return grey_of(open_image(path))
-
-
-def grey_of(image: Image.Image) -> np.ndarray:
-    """A decoded image as ``read_grey`` gives it."""
-    return np.asarray(_eight_bits(image).convert("L"))
+    return decode(_content(path), path)
 
 
 def read_rgb(path: Path) -> np.ndarray:
     """Read an image as ``read_grey`` does, but in colour: uint8 of shape (H, W, 3)."""
     return np.asarray(_eight_bits(open_image(path)).convert("RGB"))
+
+
+def decode(content: bytes, name: str | Path) -> np.ndarray:
+    """What ``read_grey`` makes of a file that holds ``content``; errors call it ``name``. For uploads."""
+    if len(content) > LARGEST_FILE:
+        raise ToolkitError(f"{name} is larger than {LARGEST_FILE / 1e6:g} MB. Choose another file.")
+    return np.asarray(_eight_bits(_open(content, name)).convert("L"))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
@@ -69,16 +71,19 @@ def _formats() -> tuple[str, ...]:
 
 def open_image(path: Path) -> Image.Image:
     """Decode one image file as it is stored, with the checks that ``read_grey`` names."""
+    return _open(_content(path), path)
+
+
+def _content(path: Path) -> bytes:
     try:
         if path.is_dir():
             raise ToolkitError(f"{path} is a folder. {REMEDY}")
     except ValueError as error:  # NUL in its name
         raise ToolkitError(f"{path} cannot be read: {error}. {REMEDY}") from error
-    return decode(read_file(path, LARGEST_FILE), str(path))
+    return read_file(path, LARGEST_FILE)
 
 
-def decode(content: bytes, name: str) -> Image.Image:
-    """The same for what a file holds, or what was uploaded; ``name`` is for the messages."""
+def _open(content: bytes, name: str | Path) -> Image.Image:
     with warnings.catch_warnings(), silenced():
         warnings.simplefilter("ignore")  # Pillow's, about sizes judged below
         try:

@@ -29,8 +29,8 @@ class StrokeLimits:
     cut_off: float = 0.75  # of the typical size and contrast: less, at the photo's border, is no digit
     joined: float = 1.2  # of the typical digit's longer side: larger ones may be two that touch
     core: float = 0.55  # of a stroke's contrast: where two that touch come apart
-    # a magnet: so much of its longer side is thick, and of its box filled; one of MNIST's 10,000 test digits is
-    solid: tuple[float, float] = (0.56, 0.65)
+    solid: float = 0.56  # of its longer side: a magnet is as thick, so are a marker's 6 and 8 with filled loops,
+    round: float = 0.85  # but of those the shorter side is at most 0.77 of the longer, of magnets 0.9
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class DigitLimits:
 
     small: float = 0.3  # of the typical digit's longer side: what is smaller is dirt
     flat: float = 2.2  # times as wide as high is no digit
-    # of the usual thickness: print and the remains of a printed line. Of 373 digits on real photos, some in several pens,
-    # the thinnest have 0.60, printed letters as high as those on a whiteboard at most 0.33
+    # of the usual thickness: print and the remains of a printed line. Of 373 digits on real photos, some in two pens,
+    # the thinnest have 0.60, print on a whiteboard at most 0.33
     thin: float = 0.42
     fragment: float = 0.75  # of its neighbour's height: a taller piece is a digit of its own
     largest: float = 1.45  # of the typical digit's longer side: what parts of one digit measure together
@@ -233,10 +233,9 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
         return [], labels
     fine, labels = _part_neighbours(fine, labels, ink.contrast)
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
-    fine = [
-        replace(stroke, blot=_blot(stroke, labels, blots), thickness=_thickness(stroke, labels, depth))
-        for stroke in fine
-    ]
+    for number, stroke in enumerate(fine):
+        thickness = _thickness(stroke, labels, depth)
+        fine[number] = replace(stroke, blot=_blot(stroke, labels, blots), thickness=thickness)
     typical_size, typical_contrast = _typical(fine)
     smallest = STROKE.smallest * typical_size / (2 if dots else 1)
     return [
@@ -311,8 +310,8 @@ def _thickness(stroke: Stroke, labels: np.ndarray, depth: np.ndarray) -> float:
 def _solid(stroke: Stroke) -> bool:
     """A magnet, a spot: not what a pen writes."""
     left, top, right, bottom = stroke.box
-    thick, filled = STROKE.solid
-    return stroke.thickness > thick * stroke.size and stroke.area > filled * (right - left) * (bottom - top)
+    shorter = min(right - left, bottom - top)
+    return stroke.thickness > STROKE.solid * stroke.size and shorter > STROKE.round * stroke.size
 
 
 def _blot(stroke: Stroke, labels: np.ndarray, blots: np.ndarray) -> int:

@@ -15,7 +15,7 @@ from toolkit.classes import check_name
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
 from toolkit.images.normal_form import normal_form
-from toolkit.images.reading import decode, grey_of
+from toolkit.images.reading import decode
 from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import ModelCard, load_model, published_models
 from toolkit.page.past_runs import past_runs
@@ -65,7 +65,7 @@ class Readers:
 
     def read(self, request: Request, sent: bytes) -> dict[str, Any]:
         """What each of the models that the request names reads in a drawing or a photo."""
-        grey = grey_of(decode(sent, "The drawing"))
+        grey = decode(sent, "The drawing")
         image = normal_form(isolate_ink(grey))
         models = []
         for name in request.query_params.getlist("model")[:MOST_LOADED]:
@@ -83,7 +83,7 @@ class Readers:
         from toolkit.reporting.explanation_plots import plot_explanations
         from toolkit.reporting.plots import figure_png
 
-        image = normal_form(isolate_ink(grey_of(decode(sent, "The drawing"))))
+        image = normal_form(isolate_ink(decode(sent, "The drawing")))
         models = []
         for name in request.query_params.getlist("model")[:MOST_LOADED]:
             place = self.place(name)
@@ -98,7 +98,7 @@ class Readers:
     def keep(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Put a drawing aside, in the form of an image to train on; never into one of the three sets."""
         label = check_name(request.query_params.get("label", ""))
-        image = normal_form(isolate_ink(grey_of(decode(sent, "The drawing"))))
+        image = normal_form(isolate_ink(decode(sent, "The drawing")))
         path = runs_folder() / "drawn" / label / f"{label}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.jpg"
         with atomic_write(path) as temporary:
             Image.fromarray(image).save(temporary, format="JPEG", quality=95)

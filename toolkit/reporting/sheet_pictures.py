@@ -8,15 +8,19 @@ from PIL import Image, ImageDraw
 
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.sheets import Reading
+from toolkit.evaluation.prediction import Found
 from toolkit.images.lettering import pillow_font, shown
 from toolkit.images.sheet import turn_box
 from toolkit.paths import atomic_write
 
 LONGEST = 2000  # pixels of a picture's longer side
+LETTERS, LEAST_LETTERS = 0.014, 13  # height of a label: of that side, and in pixels
 GOOD, DOUBTFUL, WRONG, SKIPPED = "#009E73", "#E69F00", "#D55E00", "#7F7F7F"
 TILE, GAP = 84, 8  # pixels: an image three times as large as it is
 MOST_ROWS, MOST_COLUMNS = 60, 40  # of a set in its picture
 MOST_LINES = 60  # of doubts
+
+Frame = tuple[tuple[int, int, int, int], str, str]  # box in pixels of the photo, colour, label
 
 
 def draw_overlay(reading: Reading, labels: Sequence[str] | None, doubts: Sequence[Sequence[str]]) -> Image.Image:
@@ -24,27 +28,57 @@ def draw_overlay(reading: Reading, labels: Sequence[str] | None, doubts: Sequenc
 
     Doubtful images are orange, rows with a wrong count red, what was skipped grey.
     """
-    height, width = reading.picture.shape
-    upright = np.rot90(reading.picture, reading.turns)
-    scale = min(1.0, LONGEST / max(upright.shape))
-    size = round(upright.shape[1] * scale), round(upright.shape[0] * scale)
-    image = Image.fromarray(np.ascontiguousarray(upright)).resize(size, Image.Resampling.BOX).convert("RGB")
-    draw = ImageDraw.Draw(image)
-
-    def frame(box: tuple[int, int, int, int], colour: str, text: str) -> None:
-        left, top, right, bottom = (value * scale for value in turn_box(box, reading.turns, width, height))
-        draw.rectangle((left - 3, top - 3, right + 3, bottom + 3), outline=colour, width=max(2, size[0] // 700))
-        letters = pillow_font(text, max(12, round(0.35 * (bottom - top))))
-        draw.text((left - 3, top - 4), shown(text), fill=colour, font=letters, anchor="ls")
-
+    frames = []
     for number, (box, (row, _)) in enumerate(zip(reading.boxes, reading.places(), strict=True)):
         wrong = -1 in reading.complaints or row - 1 in reading.complaints
         colour = WRONG if wrong else DOUBTFUL if doubts and doubts[number] else GOOD
         place = "{}:{}".format(*reading.found[number])
-        frame(box, colour, place if labels is None or wrong else labels[number])
-    for box in reading.skipped:
-        frame(box, SKIPPED, "skipped")
+        frames.append((box, colour, place if labels is None or wrong else labels[number]))
+    frames += [(box, SKIPPED, "skipped") for box in reading.skipped]
+    return draw_frames(reading.picture, frames, reading.turns)
+
+
+def draw_frames(picture: np.ndarray, frames: Sequence[Frame], turns: int = 0) -> Image.Image:
+    """Grey values, uint8 (H, W), upright after ``turns`` quarters counter-clockwise, with labelled frames on them.
+
+    All labels have one size, that of the picture allows, and lie beside what is framed, where there is room for them.
+    """
+    height, width = picture.shape
+    upright = np.rot90(picture, turns)
+    scale = min(1.0, LONGEST / max(upright.shape))
+    size = round(upright.shape[1] * scale), round(upright.shape[0] * scale)
+    image = Image.fromarray(np.ascontiguousarray(upright)).resize(size, Image.Resampling.BOX).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    boxes = np.array([turn_box(box, turns, width, height) for box, _, _ in frames], float).reshape(-1, 4) * scale
+    boxes += (-3, -3, 3, 3)
+    letters = max(LEAST_LETTERS, round(LETTERS * max(size)))
+    for box, (_, colour, _) in zip(boxes, frames, strict=True):
+        draw.rectangle(tuple(box), outline=colour, width=max(2, size[0] // 700))
+    for (left, top, right, bottom), (_, colour, text) in zip(boxes, frames, strict=True):
+        font = pillow_font(text, letters)
+        wide, high = font.getlength(shown(text)) + letters / 3, letters * 1.1
+        corners = ((left, top - high), (left, bottom), (right, top), (left - wide, top))
+
+        def covered(corner: tuple[float, float], wide: float = wide, high: float = high) -> float:
+            """How much of what is framed a plate there covers; much, where it leaves the picture."""
+            across, down = (
+                np.minimum(boxes[:, axis + 2], corner[axis] + length) - np.maximum(boxes[:, axis], corner[axis])
+                for axis, length in enumerate((wide, high))
+            )
+            inside = (0 <= corner[0] <= size[0] - wide) and (0 <= corner[1] <= size[1] - high)
+            return float((np.maximum(across, 0) * np.maximum(down, 0)).sum()) + (0 if inside else wide * high)
+
+        x, y = min(corners, key=covered)
+        draw.rectangle((x, y, x + wide, y + high), fill=colour)
+        draw.text((x + wide / 2, y + high / 2), shown(text), fill="white", font=font, anchor="mm")
     return image
+
+
+def draw_found(picture: np.ndarray, rows: Sequence[Sequence[Found]]) -> Image.Image:
+    """Grey values, uint8 (H, W), with what a model reads on them; orange where it is not sure."""
+    return draw_frames(
+        picture, [(one.box, GOOD if one.sure else DOUBTFUL, one.top[0][0]) for row in rows for one in row]
+    )
 
 
 def crop_rows(reading: Reading, overlay: Image.Image) -> Image.Image:
