@@ -27,6 +27,14 @@ def test_models_read_a_drawing_side_by_side(client, seven):
     assert answer["image"].startswith("data:image/png;base64,")
 
 
+def test_many_are_read_row_by_row(client, sheet_photo):
+    answer, status = post(client, "/read?model=mnist_mlp", sheet_photo.read_bytes())
+    assert status == 200
+    assert answer["many"]
+    assert [len(row) for row in answer["models"][0]["rows"]] == [12] * 10
+    assert answer["picture"].startswith("data:image/png;base64,")
+
+
 def test_models_say_why(client, seven):
     answer, status = post(client, "/explain?model=mnist_mlp", seven)
     assert status == 200
@@ -56,6 +64,6 @@ def test_what_is_no_drawing_is_refused_in_one_line(client, path, content):
     assert answer["error"].count("\n") == 0
 
 
-@pytest.mark.parametrize("name", ["nobody", "/etc", "../checkpoints/mnist_mlp", "recipes/report.py:run"])
+@pytest.mark.parametrize("name", ["", "nobody", "/etc", "../checkpoints/mnist_mlp", "recipes/report.py:run"])
 def test_models_are_known_by_their_ids(client, seven, name):
     assert post(client, f"/read?model={name}", seven)[1] == 400

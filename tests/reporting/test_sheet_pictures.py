@@ -29,6 +29,8 @@ def reading(tmp_path, counts=(2, 1), rows=("12", "3"), turns=0, skipped=()) -> R
         boxes=tuple(boxes),
         probabilities=np.full((3, 10), 0.1),
         known=DIGITS,
+        found=((1, 1), (1, 2), (2, 1)),
+        given=(None,) * 3,
         skipped=skipped,
     )
 

@@ -6,20 +6,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from PIL import Image
 from starlette.requests import Request
 from torch import nn
 
 from toolkit.classes import check_name
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.scores import predict_logits
+from toolkit.evaluation.prediction import read_many, read_one
 from toolkit.images.normal_form import normal_form
+from toolkit.images.one_or_many import shows_many
 from toolkit.images.reading import decode
 from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import ModelCard, load_model, published_models
 from toolkit.page.past_runs import past_runs
 from toolkit.paths import atomic_write, runs_folder
+from toolkit.reporting.sheet_pictures import draw_found
 
 MOST_RUNS = 8  # fine-tuned models that are offered, the latest
 MOST_LOADED = 8
@@ -64,17 +65,21 @@ class Readers:
         return self.loaded[place]
 
     def read(self, request: Request, sent: bytes) -> dict[str, Any]:
-        """What each of the models that the request names reads in a drawing or a photo."""
-        grey = decode(sent, "The drawing")
-        image = normal_form(isolate_ink(grey))
-        models = []
-        for name in request.query_params.getlist("model")[:MOST_LOADED]:
-            network, card = self.load(self.place(name))
-            chances = torch.softmax(predict_logits(network, image[None, None]), dim=1)[0]
-            top = chances.topk(min(5, len(card.classes)))
-            said = [(card.classes[label], value) for label, value in zip(top.indices, top.values.tolist(), strict=True)]
-            models.append({"name": card.name, "top": said})
-        return {"many": False, "image": data_uri(_png(Image.fromarray(255 - image))), "models": models}
+        """What the models that the request names read in a drawing or a photo, of one or of many."""
+        grey = decode(sent, "The picture")
+        chosen = [self.load(self.place(name)) for name in request.query_params.getlist("model")[:MOST_LOADED]]
+        if not chosen:
+            raise ToolkitError("No model is chosen. Tick one.")
+        if shows_many(grey):
+            found = [read_many(network, card.classes, grey) for network, card in chosen]
+            models: list[dict[str, Any]] = [
+                {"name": card.name, "rows": [[one.top[0][0] + "?" * (not one.sure) for one in row] for row in rows]}
+                for (_, card), rows in zip(chosen, found, strict=True)
+            ]
+            return {"many": True, "picture": data_uri(_png(draw_found(grey, found[0]))), "models": models}
+        answers = [read_one(network, card.classes, grey, min(5, len(card.classes))) for network, card in chosen]
+        models = [{"name": card.name, "top": top} for (_, card), (top, _) in zip(chosen, answers, strict=True)]
+        return {"many": False, "image": data_uri(_png(Image.fromarray(255 - answers[0][1]))), "models": models}
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Why they read it so: a picture for each."""
