@@ -48,9 +48,7 @@ def own_class(architecture: str) -> Any:
         raise ToolkitError(f"{path} cannot be run: {type(error).__name__}: {error}. Correct it.") from error
     network_class = getattr(module, name, None)
     if not (inspect.isclass(network_class) and issubclass(network_class, nn.Module)):
-        raise ToolkitError(
-            f"{path} has no network '{name}'. Expected a class of that name that inherits from nn.Module."
-        )
+        raise ToolkitError(f"{path} has no network '{name}'. Expected a class of that name, derived from nn.Module.")
     if "classes" not in inspect.signature(network_class).parameters:
         raise ToolkitError(f"{architecture} does not take 'classes', the number of its logits. Add it to __init__.")
     return network_class

@@ -13,10 +13,8 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ToolkitError(
-            f"The device '{name}' cannot be used here. Choose cpu"
-            f"{', cuda' if torch.cuda.is_available() else ''} or auto."
-        ) from error
+        usable = "cpu, cuda" if torch.cuda.is_available() else "cpu"
+        raise ToolkitError(f"The device '{name}' cannot be used here. Choose {usable} or auto.") from error
     return device
 
 
