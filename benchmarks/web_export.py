@@ -24,7 +24,7 @@ from benchmarks.simulate.writers import EDGE, thin
 from toolkit.images.normal_form import SIDE, normal_form
 from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import load_model
-from toolkit.training.web_export import export_web
+from toolkit.training.web_export import make_page
 
 CANVAS = 280
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -124,7 +124,7 @@ def main() -> None:
     network, card = load_model(chosen.model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "page.html"
-        export_web(network, card, path)
+        path.write_bytes(make_page(network, card)[0])
         with opened(path) as tab:
             result = compare(tab, network, list(drawings(chosen.drawings)))
     print(f"{chosen.model}, {result.n:,} drawings:")

@@ -1,5 +1,6 @@
 """What the documentation says exists, and the figures it quotes are those the models carry."""
 
+import ast
 import importlib.util
 import json
 import re
@@ -14,6 +15,7 @@ from toolkit.models.layer_groups import layer_groups
 from toolkit.paths import ROOT
 from toolkit.recipes import list_recipes, read_recipe
 from toolkit.runs import latest_run
+from toolkit.training.onnx_export import make_onnx
 
 WRITTEN = ("my_recipe", "noisy_digits")  # recipes that a page lets its reader write
 PAGES = [
@@ -76,6 +78,16 @@ def test_the_letters_example_runs_as_written(run, tmp_path, monkeypatch):
     assert "before" not in scores
     assert scores["validation"]["accuracy"] > 0.8
     assert (tmp_path / "page.pdf").stat().st_size > 2000
+
+
+def test_the_onnx_example_runs_as_written(tmp_path, monkeypatch, capsys, small_model):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(make_onnx(*load_model(small_model))[0])
+    [code] = blocks("exports.md", "python")
+    exec(code, {})
+    answers = ast.literal_eval(capsys.readouterr().out)
+    assert len(answers) == 5
+    assert set(answers) <= set("0123456789")
 
 
 def test_the_recipe_and_the_network_of_the_page_work(digits, tmp_path, monkeypatch, capsys):

@@ -2,20 +2,20 @@ import json
 
 import pytest
 
+from toolkit.errors import ToolkitError
 from toolkit.experiments.exporting import export_model
 from toolkit.training import onnx_export, web_export
 
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch, tmp_path):
-    """Exports that write two words, in a folder of their own."""
+    """Exports that make two words, in a folder of their own."""
 
-    def write(network, card, path):
-        path.write_text(f"{card.name} {len(card.classes)}")
-        return 1.2e-7
+    def make(network, card):
+        return f"{card.name} {len(card.classes)}".encode(), 1.2e-7
 
-    for module, name in ((onnx_export, "export_onnx"), (web_export, "export_web")):
-        monkeypatch.setattr(module, name, write)
+    for module, name in ((onnx_export, "make_onnx"), (web_export, "make_page")):
+        monkeypatch.setattr(module, name, make)
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -49,3 +49,13 @@ def test_a_models_name_is_no_path(stand_ins, small_model):
     (small_model / "model.json").write_text(json.dumps(card | {"name": "../../evil"}))
     assert export_model(str(small_model), "web").name == "_evil.html"
     assert [path.name for path in stand_ins.iterdir()] == ["_evil.html"]
+
+
+def test_what_is_refused_leaves_no_file(run, stand_ins, small_model, monkeypatch):
+    def refuse(*_):
+        raise ToolkitError("mine as ONNX differs from torch.")
+
+    monkeypatch.setattr(onnx_export, "make_onnx", refuse)
+    status, _, error = run("export", small_model, "--to", "onnx")
+    assert (status, error) == (1, "Error: mine as ONNX differs from torch.\n")
+    assert list(stand_ins.iterdir()) == []

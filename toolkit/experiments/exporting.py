@@ -5,6 +5,7 @@ from pathlib import Path
 
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import load_model
+from toolkit.paths import atomic_write
 
 KINDS = {"fastai": "learner.pkl", "onnx": "model.onnx", "web": "{name}.html"}  # and the file each one writes
 
@@ -12,7 +13,7 @@ KINDS = {"fastai": "learner.pkl", "onnx": "model.onnx", "web": "{name}.html"}  #
 def export_model(model: str, kind: str = "fastai", out: Path | None = None) -> Path:
     """Write a published model, or that of a run's folder, as one of ``KINDS`` to ``out``; says what was checked.
 
-    Raises ``ToolkitError`` for an unknown kind, and as the exports do; then nothing is written.
+    Raises ``ToolkitError`` for an unknown kind, and where the export does; then nothing is written.
     """
     if kind not in KINDS:
         raise ToolkitError(f"There is no export '{kind}'. Choose {', '.join(KINDS)}.")
@@ -23,10 +24,12 @@ def export_model(model: str, kind: str = "fastai", out: Path | None = None) -> P
 
         export_learner(network, card.classes, path)
     else:
-        from toolkit.training.onnx_export import CHECKED, OPSET, export_onnx
-        from toolkit.training.web_export import export_web
+        from toolkit.training.onnx_export import CHECKED, OPSET, make_onnx
+        from toolkit.training.web_export import make_page
 
-        difference = (export_onnx if kind == "onnx" else export_web)(network, card, path)
+        content, difference = (make_onnx if kind == "onnx" else make_page)(network, card)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(content)
         print(f"ONNX opset {OPSET}: largest difference from torch on {CHECKED:,} images {difference:.1e}")
     print(f"Written: {path}")
     return path

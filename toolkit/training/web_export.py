@@ -25,10 +25,10 @@ SHA256 = {  # of the files of npm's onnxruntime-web
 MICROSOFT = "Copyright (c) Microsoft Corporation"  # the text of the licence is that of our own, MIT
 
 
-def export_web(network: nn.Module, card: ModelCard, path: Path) -> float:
-    """Write ``web_export.html`` with the model and ONNX Runtime Web inside; returns ``make_onnx``'s difference.
+def make_page(network: nn.Module, card: ModelCard) -> tuple[bytes, float]:
+    """``web_export.html`` with the model and ONNX Runtime Web inside, and ``make_onnx``'s difference from torch.
 
-    In the browser ``readDrawing(rgba)``, given the 280x280 pixels of a canvas, reads what Python reads. Raises
+    In the page ``readDrawing(rgba)``, given the pixels of a canvas of 280x280, answers as Python does. Raises
     ``ToolkitError`` where npm cannot fetch the runtime, which the cache then keeps, or ``make_onnx`` does.
     """
     script, wasm = _runtime()
@@ -39,13 +39,12 @@ def export_web(network: nn.Module, card: ModelCard, path: Path) -> float:
         "classes": json.dumps(card.classes).replace("<", "\\u003c"),  # or a name might end the script
         "version": VERSION,
         "licence": re.sub(r"Copyright .*", MICROSOFT, (ROOT / "LICENSE").read_text(encoding="utf-8")),
-        **{name: _packed(content) for name, content in (("runtime", script), ("wasm", wasm), ("model", model))},
+        "runtime": _packed(script),
+        "wasm": _packed(wasm),
+        "model": _packed(model),
     }
     template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
-    page = re.sub(r"{{(\w+)}}", lambda found: values[found[1]], template)
-    with atomic_write(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return difference
+    return re.sub(r"{{(\w+)}}", lambda found: values[found[1]], template).encode(), difference
 
 
 def _runtime() -> list[bytes]:
