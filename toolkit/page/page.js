@@ -116,6 +116,8 @@ function drawPhoto(photo, number) {
     button.onclick = () => edit(button, frame);
     board.append(button);
   }
+  // what the model takes for no digit; who knows better draws a frame around it
+  for (const box of photo.left_out) board.append(el("div", { className: "frame out", style: at(box), title: "left out: no digit" }));
   for (const [place, box] of Object.entries(own.out || {})) {
     const button = el("button", { type: "button", className: "frame out", style: at(box), "aria-label": `${place}, left out: take it in again` }, el("span", {}, "out"));
     button.onclick = () => { own.skip = own.skip.filter((other) => other !== place); delete own.out[place]; readSheet(); };

@@ -152,6 +152,7 @@ class SheetDesk:
             "height": width if reading.turns % 2 else height,
             "turned": 90 * reading.turns,
             "frames": frames,
+            "left_out": [turn_box(box, reading.turns, width, height) for box in reading.skipped],
             "counts": reading.counts,
             "complaints": list(reading.complaints.values()),
         }
