@@ -13,9 +13,9 @@ import numpy as np
 
 from benchmarks.example_digits import writer_digits
 from benchmarks.simulate.drawn_writers import SIGNS, drawn_ink
+from benchmarks.writers import draw_per_class
 from toolkit.classes import natural_order
 from toolkit.data.labelled_images import LabelledImages
-from toolkit.data.splits import draw_per_class
 from toolkit.evaluation.statistics import bootstrap_interval
 from toolkit.experiments.comparing import train_and_measure
 from toolkit.images.normal_form import normal_form

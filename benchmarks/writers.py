@@ -16,7 +16,6 @@ import numpy as np
 from benchmarks.example_digits import WRITERS, writer_digits
 from toolkit.classes import DIGITS
 from toolkit.data.labelled_images import LabelledImages
-from toolkit.data.splits import draw_per_class
 from toolkit.evaluation.statistics import bootstrap_interval, mcnemar
 from toolkit.experiments.comparing import VARIANTS, train_and_measure
 from toolkit.images.normal_form import normal_form
@@ -38,6 +37,14 @@ def load_drawn(folder: Path) -> LabelledImages:
         rows = list(csv.DictReader(stream))
     images = np.stack([normal_form(isolate_ink(read_grey(folder / row["image"]))) for row in rows])
     return LabelledImages(images[:, None], np.array([int(row["label"]) for row in rows], np.int64), DIGITS)
+
+
+def draw_per_class(digits: LabelledImages, count: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
+    """Draw ``count`` images of every class; returns (the drawn ones, the rest), each in the order given."""
+    draw = np.random.default_rng(seed)
+    members = [np.flatnonzero(digits.labels == label) for label in range(len(digits.classes))]
+    drawn = np.concatenate([draw.permutation(places)[:count] for places in members])
+    return digits.take(np.sort(drawn)), digits.take(np.setdiff1d(np.arange(len(digits)), drawn))
 
 
 def measure(job: dict[str, Any], _: Path) -> dict[str, Any]:

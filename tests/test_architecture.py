@@ -1,6 +1,7 @@
 """The rooms of the house: each imports only those to its left."""
 
 import ast
+from importlib import import_module
 
 import pytest
 
@@ -62,6 +63,11 @@ def test_the_modules_at_the_top_import_only_what_lies_below_them():
 
 def test_every_folder_of_the_toolkit_is_a_room():
     assert {path.parent.name for path in (ROOT / "toolkit").glob("*/*.py")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_what_benchmarks_import_exists(path):
+    import_module(f"benchmarks.{path.stem}")
 
 
 def test_pixels_need_no_torch():
