@@ -86,41 +86,46 @@ def predict(
     out: Annotated[Path | None, typer.Option(help="picture to write, with a frame around each of many")] = None,
 ) -> None:
     """Read the digit, letter or sign in each image, or row by row the many on a page; a ? marks doubtful ones."""
-    from toolkit.evaluation.prediction import predict_files, read_page
+    from toolkit.evaluation.prediction import naming, predict_files, read_many
     from toolkit.images.one_or_many import shows_many
     from toolkit.images.reading import read_grey
     from toolkit.models.bundle import load_model
 
     if one and many:
         raise ToolkitError("--one and --many contradict each other. Choose one.")
-    pages = [path for path in images if many or (not one and shows_many(read_grey(path)))]
-    if out and (len(images) > 1 or not pages):
-        raise ToolkitError("--out draws what is read on one photo of many. Name one photo, with --many if need be.")
     network, card = load_model(model)
-    singles = [path for path in images if path not in pages]
+    found = {}
+    for path in images if not one else ():
+        grey = read_grey(path)
+        if many or shows_many(grey):
+            with naming(path):
+                found[path] = read_many(network, card.classes, grey, top)
+    singles = [path for path in images if path not in found]
     read = {p.path: p.top for p in predict_files(network, card.classes, singles, top)} if singles else {}
-    found = {path: read_page(network, card.classes, path, top) for path in pages}
     if out:
         from toolkit.reporting.sheet_pictures import draw_found, save_picture
 
-        save_picture(draw_found(read_grey(images[0]), found[images[0]]), out)
+        if len(images) > 1 or not found:
+            raise ToolkitError("--out draws what is read on one photo of many. Name one photo, with --many if need be.")
+        save_picture(draw_found(grey, found[images[0]]), out)
     if as_json:
-        said = [
-            {"image": str(path), "top": dict(read[path])}
-            if path in read
-            else {"image": str(path), "rows": [[digit.as_json() for digit in row] for row in found[path]]}
-            for path in images
-        ]
+        said: list[dict[str, object]] = []
+        for path in images:
+            rows = [
+                [{"row": digit.row, "column": digit.column, "box": digit.box, "top": dict(digit.top)} for digit in row]
+                for row in found.get(path, ())
+            ]
+            said.append({"image": str(path), **({"rows": rows} if rows else {"top": dict(read[path])})})
         print(json.dumps(said, indent=1))
         return
     for path in images:
         if path in read:
             answers = "  ".join(f"{name} {100 * probability:5.1f} %" for name, probability in read[path])
             print(f"{path}:  {answers}")
-        else:
-            print(f"{path}:")
-            for row in found[path]:
-                print(" ".join(digit.top[0][0] + ("" if digit.sure else "?") for digit in row))
+            continue
+        print(f"{path}:")
+        for row in found[path]:
+            print(" ".join(digit.top[0][0] + ("" if digit.sure else "?") for digit in row))
 
 
 @app.command()

@@ -23,9 +23,9 @@ CLEAR = 0.5  # mean probability of the promised labels from which the photo is t
 CLEARER = 0.1  # by which a turned photo must read better than as it is stored
 SMALLEST_FRAME = 8  # pixels of a side: less holds no digit
 BETWEEN = 0.75  # of a digit's height: a frame that lies further from every row is a row of its own
-# probability of the likeliest digit below which there is none. Nothing is left out where the counts are right; of
-# MNIST's 10,000 test digits and 373 on real photos mnist_resnet is less sure of 1 and 1 (docs/sheet.md)
-NO_DIGIT = 0.4
+# probability of the likeliest digit below which there is none: of MNIST's 10,000 test digits and 373 on real photos
+# mnist_resnet is as unsure of none
+NO_DIGIT = 0.35
 NO_ROW = 0.75  # the same for all of a row that is one too many
 Rows = list[list[tuple[Place, Digit]]]  # what was found, after corrections, with the places before
 

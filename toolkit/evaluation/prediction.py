@@ -1,9 +1,9 @@
 """Reading digits, letters or signs: one to an image, or many on a page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +19,6 @@ from toolkit.images.sheet import cut, find_rows, scan
 from toolkit.images.single_digit import isolate_ink
 from toolkit.paths import atomic_write
 
-Read = TypeVar("Read")
 Top = tuple[tuple[str, float], ...]  # classes with their probabilities, the likeliest first
 
 
@@ -45,9 +44,6 @@ class Found:
     def sure(self) -> bool:
         return self.top[0][1] >= SURE
 
-    def as_json(self) -> dict[str, object]:
-        return {"row": self.row, "column": self.column, "box": self.box, "top": dict(self.top)}
-
 
 USUAL_TOP = 3
 SURE = 0.75  # probability: of 373 digits on real photos mnist_resnet is less sure of 5 %
@@ -61,7 +57,11 @@ def predict_files(
     Raises ``ToolkitError`` naming the first file that is no readable image.
     """
     top = _how_many(classes, top)
-    images = [_at(path, lambda grey: normal_form(isolate_ink(grey))) for path in paths]
+    images = []
+    for path in paths:
+        grey = read_grey(path)
+        with naming(path):
+            images.append(normal_form(isolate_ink(grey)))
     found = _likeliest(network, classes, np.stack(images), top)
     return [Prediction(path, own) for path, own in zip(paths, found, strict=True)]
 
@@ -99,16 +99,11 @@ def read_many(
     ]
 
 
-def read_page(network: nn.Module, classes: Sequence[str], path: Path, top: int | None = None) -> list[list[Found]]:
-    """The same for a file."""
-    return _at(path, lambda grey: read_many(network, classes, grey, top))
-
-
-def _at(path: Path, read: Callable[[np.ndarray], Read]) -> Read:
-    """What ``read`` makes of a file's grey values; its errors name the file."""
-    grey = read_grey(path)
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What goes wrong with a file's pixels names the file."""
     try:
-        return read(grey)
+        yield
     except ToolkitError as error:
         raise ToolkitError(f"{path}: {error}") from error
 

@@ -21,9 +21,7 @@ def isolate_ink(grey: np.ndarray) -> np.ndarray:
     if shrink < 1:
         size = [max(1, round(shrink * length)) for length in reversed(grey.shape)]
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    ground = np.median(_border(grey))
-    darkest, brightest = np.percentile(grey, [0.5, 99.5])
-    if brightest - ground > ground - darkest:  # light ink on a dark ground
+    if light_on_dark(grey):
         grey = 255 - grey
     contrast = _background(grey).astype(np.int16) - grey
     contrast = np.clip(contrast, 0, 255).astype(np.uint8)
@@ -40,6 +38,13 @@ def isolate_ink(grey: np.ndarray) -> np.ndarray:
     paper = threshold / 3  # the foot of the edge
     ink = np.clip((contrast - paper) / max(1.0, full - paper), 0, 1)
     return np.where(near, np.round(255 * ink), 0).astype(np.uint8)
+
+
+def light_on_dark(grey: np.ndarray) -> bool:
+    """Whether what differs most from the border of grey values, uint8 (H, W), is lighter than it."""
+    ground = np.median(_border(grey))
+    darkest, brightest = np.percentile(grey, [0.5, 99.5])
+    return bool(brightest - ground > ground - darkest)
 
 
 def _border(image: np.ndarray) -> np.ndarray:

@@ -54,23 +54,17 @@ def draw_frames(picture: np.ndarray, frames: Sequence[Frame], turns: int = 0) ->
     letters = max(LEAST_LETTERS, round(LETTERS * max(size)))
     for box, (_, colour, _) in zip(boxes, frames, strict=True):
         draw.rectangle(tuple(box), outline=colour, width=max(2, size[0] // 700))
-    for (left, top, right, bottom), (_, colour, text) in zip(boxes, frames, strict=True):
+    for (left, top, right, bottom), (_, colour, text) in zip(boxes.copy(), frames, strict=True):
         font = pillow_font(text, letters)
-        wide, high = font.getlength(shown(text)) + letters / 3, letters * 1.1
-        corners = ((left, top - high), (left, bottom), (right, top), (left - wide, top))
-
-        def covered(corner: tuple[float, float], wide: float = wide, high: float = high) -> float:
-            """How much of what is framed a plate there covers; much, where it leaves the picture."""
-            across, down = (
-                np.minimum(boxes[:, axis + 2], corner[axis] + length) - np.maximum(boxes[:, axis], corner[axis])
-                for axis, length in enumerate((wide, high))
-            )
-            inside = (0 <= corner[0] <= size[0] - wide) and (0 <= corner[1] <= size[1] - high)
-            return float((np.maximum(across, 0) * np.maximum(down, 0)).sum()) + (0 if inside else wide * high)
-
-        x, y = min(corners, key=covered)
-        draw.rectangle((x, y, x + wide, y + high), fill=colour)
-        draw.text((x + wide / 2, y + high / 2), shown(text), fill="white", font=font, anchor="mm")
+        plate = np.array((font.getlength(shown(text)) + letters / 3, 1.1 * letters))
+        corners = np.array(((left, top - plate[1]), (left, bottom), (right, top), (left - plate[0], top)))
+        # the first place that covers neither what is framed nor another label, as far as there is one in the picture
+        overlaps = np.minimum(boxes[:, 2:], corners[:, None] + plate) - np.maximum(boxes[:, :2], corners[:, None])
+        outside = ((corners < 0) | (corners + plate > size)).any(axis=1)
+        corner = corners[np.argmin(np.maximum(overlaps, 0).prod(axis=2).sum(axis=1) + outside * plate.prod())]
+        boxes = np.append(boxes, [(*corner, *(corner + plate))], axis=0)
+        draw.rectangle(tuple(boxes[-1]), fill=colour)
+        draw.text(tuple(corner + plate / 2), shown(text), fill="white", font=font, anchor="mm")
     return image
 
 
