@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -236,3 +237,53 @@ def test_a_full_disk_is_one_line(monkeypatch, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert "No space left on device" in line
     assert "Free some space" in line
+
+
+@pytest.fixture
+def row_photo(tmp_path, examples):
+    """A page with one of each shipped digit, in two rows."""
+    images = examples["Test Set"].images[::2, 0]
+    rows = [np.hstack([np.pad(image.repeat(3, 0).repeat(3, 1), 30) for image in images[i : i + 5]]) for i in (0, 5)]
+    Image.fromarray(230 - (0.7 * np.pad(np.vstack(rows), 60)).astype(np.uint8)).save(tmp_path / "page.png")
+    return tmp_path / "page.png"
+
+
+def test_predict_tells_one_from_many_and_prints_rows_as_they_stand(run, row_photo, tmp_path):
+    digit = ROOT / "Test Set" / "3" / "3_01.jpg"
+    status, said, _ = run("predict", row_photo, digit, "--top", 1)
+    assert status == 0
+    first, upper, lower, last = said.splitlines()
+    assert first == f"{row_photo}:"
+    assert [row.replace("?", "") for row in (upper, lower)] == ["0 1 2 3 4", "5 6 7 8 9"]
+    assert last.startswith(f"{digit}:  3  ")
+    assert len(run("predict", row_photo, "--one")[1].splitlines()) == 1
+
+
+def test_predict_gives_frames_as_json_and_as_a_picture(run, row_photo, tmp_path):
+    status, said, _ = run("predict", row_photo, "--json", "--out", tmp_path / "found.jpg")
+    assert status == 0
+    (page,) = json.loads(said)
+    assert page["image"] == str(row_photo)
+    assert [[digit["column"] for digit in row] for row in page["rows"]] == [[1, 2, 3, 4, 5]] * 2
+    left, top, right, bottom = page["rows"][1][0]["box"]
+    assert 0 < left < right < 250 < top < bottom
+    assert next(iter(page["rows"][1][0]["top"])) == "5"
+    with Image.open(row_photo) as photo, Image.open(tmp_path / "found.jpg") as found:
+        assert found.size == photo.size
+        assert found.mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--one", "--many"], "contradict"),
+        (["--one", "--out", "found.png"], "--out draws"),
+        (["--many", "--top", "11"], "Choose 1 to 10"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_predict_refuses_what_makes_no_sense(run, row_photo, words, complaint):
+    status, _, error = run("predict", row_photo, *words)
+    assert status == 1
+    assert complaint in error
+    assert error.count("\n") == 1

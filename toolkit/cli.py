@@ -115,7 +115,7 @@ def predict(
                 [{"row": digit.row, "column": digit.column, "box": digit.box, "top": dict(digit.top)} for digit in row]
                 for row in found.get(path, ())
             ]
-            said.append({"image": str(path), **({"rows": rows} if rows else {"top": dict(read[path])})})
+            said.append({"image": str(path), **({"rows": rows} if path in found else {"top": dict(read[path])})})
         print(json.dumps(said, indent=1))
         return
     for path in images:

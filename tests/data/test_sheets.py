@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -323,3 +324,42 @@ def test_an_empty_template(tmp_path, judge):
     Image.fromarray(draw_template("a4", 6)).save(photo)
     with pytest.raises(ToolkitError, match="No writing was found"):
         read_photo(photo, None, judge)
+
+
+def page_with_things(tmp_path, things: int) -> tuple[Path, Judge]:
+    """Two rows of five rings, below them so many triangles, and a judge who is sure of rings alone."""
+    grey = np.full((600, 800), 225, np.uint8)
+    for y in (100, 250):
+        for x in range(150, 700, 120):
+            cv2.ellipse(grey, (x, y), (20, 34), 0, 0, 360, 60, 7, cv2.LINE_AA)
+    for x in range(200, 200 + 150 * things, 150):
+        cv2.polylines(grey, [np.array([(x - 30, 430), (x + 30, 430), (x, 380)])], True, 60, 7, cv2.LINE_AA)
+    Image.fromarray(grey).save(tmp_path / "photo.png")
+
+    def read(images: np.ndarray) -> np.ndarray:
+        ring = (images[:, 0, 12:16, 12:16].max(axis=(1, 2)) < 50) & (images[:, 0, 2:8].max(axis=(1, 2)) > 50)
+        flat = (images[:, 0] > 50).any(axis=2).sum(axis=1) < 19
+        sure = np.where(ring & ~flat, 0.97, 0.2)
+        return np.column_stack([sure, np.repeat((1 - sure)[:, None] / 9, 9, axis=1)])
+
+    return tmp_path / "photo.png", Judge(read, DIGITS)
+
+
+def test_what_is_no_digit_is_left_out_where_the_promise_needs_it(tmp_path):
+    photo, judge = page_with_things(tmp_path, 2)
+    reading = read_photo(photo, parse_rows("00000 00000"), judge)
+    assert not reading.complaints
+    assert len(reading.boxes) == 10
+    assert len(reading.skipped) == 2
+    assert min(box[1] for box in reading.skipped) > 350
+
+
+def test_nothing_is_left_out_where_the_counts_are_right_or_stay_wrong_or_the_model_cannot_know(tmp_path):
+    photo, judge = page_with_things(tmp_path, 2)
+    assert read_photo(photo, parse_rows("00000 00000 00/"), judge).counts == (5, 5, 2)
+    wrong = read_photo(photo, parse_rows("00000 00000 00000"), judge)
+    assert wrong.counts == (5, 5, 2)
+    assert not wrong.skipped
+    letters = Judge(judge.read, tuple("ABCDEFGHIJ"))
+    assert read_photo(photo, parse_rows("00000 00000"), letters).counts == (5, 5, 2)
+    assert read_photo(photo, parse_rows("AAAAA AAAAA"), letters).counts == (5, 5, 2)

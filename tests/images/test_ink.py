@@ -1,9 +1,11 @@
+import itertools
+
 import cv2
 import numpy as np
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.images.ink import map_ink
+from toolkit.images.ink import drawn_tables, map_ink
 
 HEIGHT, WIDTH = 600, 900
 
@@ -101,3 +103,36 @@ def test_large_photos_are_reduced():
 def test_a_photo_too_small_for_a_sheet():
     with pytest.raises(ToolkitError, match="too small"):
         map_ink(np.full((10, 200), 255, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("enclosed", "level", "goes"),
+    [(3, 0.7, True), (3, 0.25, False), (1, 0.7, False), (0, 0.7, False)],
+    ids=["table", "edge of a shadow", "ring around one", "large sign"],
+)
+def test_a_frame_drawn_by_hand_is_one_when_it_encloses_strokes_as_dark(enclosed, level, goes):
+    random = np.random.default_rng(0)
+    frame, rings = np.zeros((400, 600), np.uint8), np.zeros((400, 600), np.uint8)
+    corners = np.array([(60, 60), (540, 60), (540, 340), (60, 340), (60, 60)])
+    along = np.concatenate([np.linspace(a, b, 30) for a, b in itertools.pairwise(corners)])
+    cv2.polylines(frame, [np.round(along + random.normal(0, 2, along.shape)).astype(int)], False, 1, 7)
+    for x in range(120, 120 + 150 * enclosed, 150):
+        cv2.ellipse(rings, (x, 140), (14, 24), 0, 0, 360, 1, 5)
+    contrast = level * frame + 0.7 * rings.astype(np.float32)
+    strokes = (frame | rings) > 0
+    tables = drawn_tables(strokes, strokes, contrast.astype(np.float32))
+    assert np.array_equal(tables, frame > 0 if goes else np.zeros_like(strokes))
+
+
+def test_digits_in_a_table_drawn_by_hand_are_strokes_of_their_own():
+    grey = np.full((400, 600), 220, np.uint8)
+    random = np.random.default_rng(0)
+    for axis, ends, places in ((0, (30, 570), (80, 200, 320)), (1, (70, 325), (40, 220, 400, 560))):
+        for place in places:
+            along = np.linspace(*ends, 40)
+            points = np.column_stack([along, place + cv2.GaussianBlur(random.normal(0, 3, (40, 1)), (0, 0), 1.5)[:, 0]])
+            cv2.polylines(grey, [points[:, :: 1 - 2 * axis].round().astype(int)], False, 60, 7, cv2.LINE_AA)
+    for x in (130, 310, 480):
+        cv2.ellipse(grey, (x, 140), (14, 24), 0, 0, 360, 60, 5, cv2.LINE_AA)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(map_ink(grey).strokes.astype(np.uint8))
+    assert (stats[1:, cv2.CC_STAT_AREA] > 50).sum() == 3

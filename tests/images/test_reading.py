@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 
 from tests.damage import at_most_one_line, damaged
 from toolkit.errors import ToolkitError
-from toolkit.images.reading import LARGEST, read_grey, read_rgb
+from toolkit.images.reading import LARGEST, decode, read_grey, read_rgb
 
 GRADIENT = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4) * 10
 
@@ -212,3 +212,22 @@ def test_any_bytes_are_an_image_or_refused_without_a_word_of_a_library(content, 
     with at_most_one_line():
         assert read_grey(tmp_path / "a").dtype == np.uint8
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_upload_is_decoded_with_the_same_checks_and_named(tmp_path):
+    content = encoded("PNG")
+    (tmp_path / "a.png").write_bytes(content)
+    assert np.array_equal(decode(content, "upload"), read_grey(tmp_path / "a.png"))
+    for hostile, complaint in (
+        (b"hello", "upload is not an image"),
+        (png_header(9_000, 9_000), "upload has 9000 x 9000 pixels"),
+        (png_header(28, 28), "upload is damaged"),
+    ):
+        with pytest.raises(ToolkitError, match=complaint):
+            decode(hostile, "upload")
+
+
+def test_an_upload_is_limited_like_a_file(monkeypatch):
+    monkeypatch.setattr("toolkit.images.reading.LARGEST_FILE", 10)
+    with pytest.raises(ToolkitError, match="upload is larger"):
+        decode(encoded("PNG"), "upload")

@@ -180,3 +180,31 @@ def test_a_photo_full_of_marks_is_refused_at_once():
             photo[top : top + 8, left : left + 8] = 20
     with pytest.raises(ToolkitError, match="more than a page of writing has"):
         scan(photo)
+
+
+def print_line(grey: np.ndarray, text: str, place: tuple[int, int]) -> None:
+    cv2.putText(grey, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1.0, INK, 1, cv2.LINE_AA)
+
+
+def test_magnets_and_print_are_no_digits():
+    grey = blank()
+    for x in range(100, 700, 80):
+        cv2.ellipse(grey, (x, 220), (20, 34), 0, 0, 360, INK, 10, cv2.LINE_AA)
+    for x, radius in ((150, 13), (400, 11), (560, 12)):
+        cv2.circle(grey, (x, 380), radius, INK, -1, cv2.LINE_AA)
+    print_line(grey, "Please do not erase", (120, 165))  # near enough to be taken for bars of the digits below
+    assert counts(grey) == [8]
+
+
+def test_filled_loops_of_a_thick_pen_stay():
+    grey = blank()
+    for x in range(100, 700, 80):
+        cv2.ellipse(grey, (x, 220), (16, 28), 0, 0, 360, INK, -1 if x == 180 else 14, cv2.LINE_AA)
+    assert counts(grey) == [8]
+
+
+def test_a_spot_may_be_a_sign_where_signs_are_promised():
+    grey = row_of_zeros()
+    cv2.circle(grey, (300, 320), 13, INK, -1, cv2.LINE_AA)
+    assert [len(row) for row in find_rows(scan(grey))] == [8]
+    assert [len(row) for row in find_rows(scan(grey, dots=True))] == [8, 1]

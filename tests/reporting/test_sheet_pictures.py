@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,12 +6,15 @@ from PIL import Image
 from toolkit.classes import DIGITS
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Reading
+from toolkit.evaluation.prediction import Found
 from toolkit.reporting.sheet_pictures import (
     DOUBTFUL,
     GOOD,
     SKIPPED,
     WRONG,
     crop_rows,
+    draw_found,
+    draw_frames,
     draw_overlay,
     draw_sets,
     save_picture,
@@ -85,3 +89,42 @@ def test_pictures_carry_no_metadata(tmp_path):
     for name in ("a.png", "a.jpg"):
         with Image.open(save_picture(Image.new("RGB", (20, 20)), tmp_path / name)) as image:
             assert not image.getexif()
+
+
+def plates(boxes, size=(400, 600)) -> list[tuple[int, int, int, int]]:
+    """Where the filled plates of labels lie: left, top, right, bottom."""
+    image = draw_frames(np.full(size, 230, np.uint8), [(box, GOOD, "7") for box in boxes])
+    own = (np.asarray(image) == tuple(bytes.fromhex(GOOD[1:]))).all(axis=2).astype(np.uint8)
+    solid = cv2.morphologyEx(own, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))  # frames are thinner
+    closed = cv2.morphologyEx(solid, cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))  # over the letters
+    _, _, stats, _ = cv2.connectedComponentsWithStats(closed)
+    return [(x, y, x + width, y + height) for x, y, width, height, _ in stats[1:].tolist()]
+
+
+def test_labels_have_one_size_whatever_the_box():
+    found = plates([(50, 60, 70, 90), (200, 100, 500, 380)])
+    assert len(found) == 2
+    sizes = [(right - left, bottom - top) for left, top, right, bottom in found]
+    assert np.abs(np.diff(sizes, axis=0)).max() <= 1
+    assert min(sizes[0]) >= 8
+
+
+@pytest.mark.parametrize("place", [(100, 100), (100, 0), (0, 340), (560, 0), (100, 148)])
+def test_labels_cover_no_digit_and_stay_in_the_picture(place):
+    boxes = [(100, 90, 140, 140), (place[0], place[1], place[0] + 40, place[1] + 58)]
+    for left, top, right, bottom in plates(boxes[place == (100, 100) :]):
+        assert left >= 0
+        assert top >= 0
+        assert right <= 600
+        assert bottom <= 400
+        for box in boxes[place == (100, 100) :]:
+            assert min(right, box[2]) - max(left, box[0]) <= 1 or min(bottom, box[3]) - max(top, box[1]) <= 1
+
+
+def test_what_is_read_is_drawn_with_doubts_in_orange():
+    def found(probability: float, left: int) -> Found:
+        return Found(1, 1, (left, 50, left + 40, 110), (("3", probability),), np.zeros((28, 28), np.uint8))
+
+    image = draw_found(np.full((200, 300), 220, np.uint8), [[found(0.99, 40), found(0.5, 150)]])
+    assert has(image, GOOD)
+    assert has(image, DOUBTFUL)
