@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer import Argument, Option
 from typer.core import TyperGroup
 
 from toolkit.errors import ToolkitError
@@ -40,19 +42,21 @@ class _Recipes(_Group):
         if name not in self.commands:
             return None
         recipe = read_recipe(RECIPES / f"{name}.py")
-        one = typer.Typer(rich_markup_mode=None, add_completion=False)
         # \b keeps typer from refilling the lines of a paragraph
         text = "\n\n".join(f"\b\n{paragraph}" for paragraph in recipe.docstring.split("\n\n"))
-        one.command(name, help=text, short_help=recipe.summary)(recipe.command())
-        return typer.main.get_command(one)
+        return _single(recipe.command(), name=name, help=text, short_help=recipe.summary)
 
     def resolve_command(self, context: Any, words: list[str]) -> tuple[str | None, Any, list[str]]:
         """``--new`` and ``--like`` are a command of their own: options here would cost each help 0.1 s."""
         if words[0].startswith("-"):
-            copying = typer.Typer(rich_markup_mode=None, add_completion=False)
-            copying.command()(_copy)
-            return "", typer.main.get_command(copying), words
+            return "", _single(_copy), words
         return super().resolve_command(context, words)
+
+
+def _single(function: Callable[..., None], **settings: Any) -> Any:
+    one = typer.Typer(rich_markup_mode=None, add_completion=False)
+    one.command(**settings)(function)
+    return typer.main.get_command(one)
 
 
 app = typer.Typer(
@@ -67,23 +71,23 @@ app.add_typer(data, name="data")
 sheet = typer.Typer(cls=_Group, help="From a photo of a sheet to a checked set of digits.", no_args_is_help=True)
 app.add_typer(sheet, name="sheet")
 
-Model = Annotated[str, typer.Option(help="published model, or a run's folder")]
+Model = Annotated[str, Option(help="published model, or a run's folder")]
 PerClass = Annotated[
     str | None,
-    typer.Option(help="images of each class in the three sets: 8,2,2 (if not given), or shares as in 70%,15%,15%"),
+    Option(help="images of each class in the three sets: 8,2,2 (if not given), or shares as in 70%,15%,15%"),
 ]
-Digits = Annotated[Path | None, typer.Option(help="folder with the three sets; without it the repository's")]
+Digits = Annotated[Path | None, Option(help="folder with the three sets; without it the repository's")]
 
 
 @app.command()
 def predict(
-    images: Annotated[list[Path], typer.Argument(help="photos or drawings of one digit, letter or sign, or of many")],
+    images: Annotated[list[Path], Argument(help="photos or drawings of one digit, letter or sign, or of many")],
     model: Model = "mnist_resnet",
-    top: Annotated[int | None, typer.Option(help="how many answers to show for each image; 3 if not given")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON, with the frames of many")] = False,
-    one: Annotated[bool, typer.Option("--one", help="each image shows one; told by itself if not given")] = False,
-    many: Annotated[bool, typer.Option("--many", help="each image shows many")] = False,
-    out: Annotated[Path | None, typer.Option(help="picture to write, with a frame around each of many")] = None,
+    top: Annotated[int | None, Option(help="how many answers to show for each image; 3 if not given")] = None,
+    as_json: Annotated[bool, Option("--json", help="print JSON, with the frames of many")] = False,
+    one: Annotated[bool, Option("--one", help="each image shows one; told by itself if not given")] = False,
+    many: Annotated[bool, Option("--many", help="each image shows many")] = False,
+    out: Annotated[Path | None, Option(help="picture to write, with a frame around each of many")] = None,
 ) -> None:
     """Read the digit, letter or sign in each image, or row by row the many on a page; a ? marks doubtful ones."""
     from toolkit.evaluation.prediction import naming, predict_files, read_many
@@ -109,39 +113,34 @@ def predict(
             raise ToolkitError("--out draws what is read on one photo of many. Name one photo, with --many if need be.")
         save_picture(draw_found(grey, found[images[0]]), out)
     if as_json:
-        said: list[dict[str, object]] = []
-        for path in images:
-            rows = [
-                [{"row": digit.row, "column": digit.column, "box": digit.box, "top": dict(digit.top)} for digit in row]
-                for row in found.get(path, ())
-            ]
-            said.append({"image": str(path), **({"rows": rows} if path in found else {"top": dict(read[path])})})
-        print(json.dumps(said, indent=1))
+        said: dict[Path, dict[str, Any]] = {path: {"top": dict(answers)} for path, answers in read.items()}
+        for path, rows in found.items():
+            said[path] = {
+                "rows": [
+                    [
+                        {"row": digit.row, "column": digit.column, "box": digit.box, "top": dict(digit.top)}
+                        for digit in row
+                    ]
+                    for row in rows
+                ]
+            }
+        print(json.dumps([{"image": str(path), **said[path]} for path in images], indent=1))
         return
     for path in images:
-        if path in read:
-            answers = "  ".join(f"{name} {100 * probability:5.1f} %" for name, probability in read[path])
-            print(f"{path}:  {answers}")
-            continue
-        print(f"{path}:")
-        for row in found[path]:
+        answers = "".join(f"  {name} {100 * probability:5.1f} %" for name, probability in read.get(path, ()))
+        print(f"{path}:{answers}")
+        for row in found.get(path, ()):
             print(" ".join(digit.top[0][0] + ("" if digit.sure else "?") for digit in row))
 
 
 @app.command()
 def explain(
-    images: Annotated[
-        list[Path], typer.Argument(help="photos or drawings of one digit each, or a fine-tuned run's folder")
-    ],
-    model: Annotated[
-        str | None, typer.Option(help="published model, or a run's folder; mnist_resnet if not given")
-    ] = None,
-    against: Annotated[
-        str, typer.Option(help="class that the answer is held against; the runner-up if not given")
-    ] = "",
+    images: Annotated[list[Path], Argument(help="photos or drawings of one digit each, or a fine-tuned run's folder")],
+    model: Annotated[str | None, Option(help="published model, or a run's folder; mnist_resnet if not given")] = None,
+    against: Annotated[str, Option(help="class that the answer is held against; the runner-up if not given")] = "",
     digits: Digits = None,
-    out: Annotated[Path, typer.Option(help="PNG to write")] = Path("explanation.png"),
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+    out: Annotated[Path, Option(help="PNG to write")] = Path("explanation.png"),
+    as_json: Annotated[bool, Option("--json", help="print JSON")] = False,
 ) -> None:
     """Show why a model read what it read: the pixels that spoke, the logits, the nearest training images.
 
@@ -170,8 +169,8 @@ def explain(
 
 @app.command()
 def label(
-    csv: Annotated[Path, typer.Argument(help="CSV file of images, such as Kaggle's test.csv; plain, .gz or .zip")],
-    out: Annotated[Path, typer.Option(help="CSV file to write")] = Path("submission.csv"),
+    csv: Annotated[Path, Argument(help="CSV file of images, such as Kaggle's test.csv; plain, .gz or .zip")],
+    out: Annotated[Path, Option(help="CSV file to write")] = Path("submission.csv"),
     model: Model = "mnist_resnet",
 ) -> None:
     """Read every image of a CSV file, for Kaggle's "Digit Recognizer"."""
@@ -188,10 +187,10 @@ def label(
 
 @app.command()
 def export(
-    model: Annotated[str, typer.Argument(help="published model, or a run's folder")],
-    to: Annotated[str, typer.Option(help="fastai, onnx, or web: a page for any browser")] = "fastai",
+    model: Annotated[str, Argument(help="published model, or a run's folder")],
+    to: Annotated[str, Option(help="fastai, onnx, or web: a page for any browser")] = "fastai",
     out: Annotated[
-        Path | None, typer.Option(help="file to write; if not given learner.pkl, model.onnx, or the model's name.html")
+        Path | None, Option(help="file to write; if not given learner.pkl, model.onnx, or the model's name.html")
     ] = None,
 ) -> None:
     """Write a model for use elsewhere: fastai's learner.pkl, ONNX, or a page that runs in any browser."""
@@ -215,11 +214,11 @@ def doctor(digits: Digits = None) -> None:
 
 @app.command()
 def page(
-    port: Annotated[int, typer.Option(help="where it listens, on this machine alone; 0 takes any free port")] = 8360,
+    port: Annotated[int, Option(help="where it listens, on this machine alone; 0 takes any free port")] = 8360,
     phone: Annotated[
-        bool, typer.Option("--phone", help="let a phone in the same network send photos, one at a time")
+        bool, Option("--phone", help="let a phone in the same network send photos, one at a time")
     ] = False,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="open no browser, only say the address")] = False,
+    no_browser: Annotated[bool, Option("--no-browser", help="open no browser, only say the address")] = False,
     digits: Digits = None,
 ) -> None:
     """Photograph, train, compare and draw in the browser."""
@@ -230,8 +229,8 @@ def page(
 
 @data.command("mnist")
 def data_mnist(
-    folder: Annotated[Path | None, typer.Option("--mnist", help="folder that already has the four files")] = None,
-    out: Annotated[Path | None, typer.Option(help="contact sheet; without it mnist.png among the runs")] = None,
+    folder: Annotated[Path | None, Option("--mnist", help="folder that already has the four files")] = None,
+    out: Annotated[Path | None, Option(help="contact sheet; without it mnist.png among the runs")] = None,
 ) -> None:
     """Fetch MNIST, verify it, count it, and draw a contact sheet."""
     from toolkit.data.mnist import load_mnist, mnist_cache
@@ -249,12 +248,12 @@ def data_mnist(
 
 @data.command("example")
 def data_example(
-    out: Annotated[Path, typer.Argument(help="JPEG to write")] = Path("sheet.jpg"),
+    out: Annotated[Path, Argument(help="JPEG to write")] = Path("sheet.jpg"),
     classes: Annotated[
-        str | None, typer.Option(help="letters A to H and the signs + − × Σ = √ π instead, with spaces between")  # noqa: RUF001
+        str | None, Option(help="letters A to H and the signs + − × Σ = √ π instead, with spaces between")  # noqa: RUF001
     ] = None,
-    count: Annotated[int, typer.Option(help="how often each of these classes is written")] = 12,
-    writer: Annotated[int, typer.Option(help="whose hand writes them: 0 or more")] = 0,
+    count: Annotated[int, Option(help="how often each of these classes is written")] = 12,
+    writer: Annotated[int, Option(help="whose hand writes them: 0 or more")] = 0,
 ) -> None:
     """Photograph the example sheet again, byte for byte: one writer's digits, simulated.
 
@@ -270,30 +269,26 @@ def data_example(
 
 @sheet.command("cut")
 def sheet_cut(
-    photos: Annotated[list[Path], typer.Argument(help="photos or scans, all pages together")],
+    photos: Annotated[list[Path], Argument(help="photos or scans, all pages together")],
     rows: Annotated[
         str | None,
-        typer.Option(
+        Option(
             help="what is written: a letter for each row of twelve, or every row's letters with spaces between; longer "
             "names in brackets, A*12 for twelve of A; commas between photos"
         ),
     ] = None,
     digit: Annotated[
-        str | None, typer.Option(help="the one digit or class on these photos; 'name' takes it from each file's name")
+        str | None, Option(help="the one digit or class on these photos; 'name' takes it from each file's name")
     ] = None,
-    skip: Annotated[
-        list[str] | None, typer.Option(help="ROW:COL of what does not belong; more than once if need be")
-    ] = None,
-    label: Annotated[
-        list[str] | None, typer.Option(help="ROW:COL=CLASS of what is another class than promised")
-    ] = None,
+    skip: Annotated[list[str] | None, Option(help="ROW:COL of what does not belong; more than once if need be")] = None,
+    label: Annotated[list[str] | None, Option(help="ROW:COL=CLASS of what is another class than promised")] = None,
     add: Annotated[
-        list[str] | None, typer.Option(help="LEFT,TOP,RIGHT,BOTTOM in the photo's pixels of what was missed")
+        list[str] | None, Option(help="LEFT,TOP,RIGHT,BOTTOM in the photo's pixels of what was missed")
     ] = None,
-    accept: Annotated[bool, typer.Option("--accept", help="take rows of another length than promised")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="put sets that exist aside")] = False,
-    out: Annotated[Path | None, typer.Option(help="folder for the three sets; without it the repository")] = None,
-    seed: Annotated[int, typer.Option(help="fixes which image goes into which set")] = 0,
+    accept: Annotated[bool, Option("--accept", help="take rows of another length than promised")] = False,
+    replace: Annotated[bool, Option("--replace", help="put sets that exist aside")] = False,
+    out: Annotated[Path | None, Option(help="folder for the three sets; without it the repository")] = None,
+    seed: Annotated[int, Option(help="fixes which image goes into which set")] = 0,
     per_class: PerClass = None,
     model: Model = "mnist_resnet",
 ) -> None:
@@ -324,10 +319,10 @@ def sheet_cut(
 
 @sheet.command("template")
 def sheet_template(
-    out: Annotated[Path, typer.Option(help="PDF to write")] = Path("sheet.pdf"),
-    paper: Annotated[str, typer.Option(help="a4 or letter")] = "a4",
+    out: Annotated[Path, Option(help="PDF to write")] = Path("sheet.pdf"),
+    paper: Annotated[str, Option(help="a4 or letter")] = "a4",
     classes: Annotated[
-        str | None, typer.Option(help="what to write instead of the ten digits, with spaces between: 'A B C 7 +'")
+        str | None, Option(help="what to write instead of the ten digits, with spaces between: 'A B C 7 +'")
     ] = None,
     per_class: PerClass = None,
 ) -> None:
@@ -340,10 +335,9 @@ def sheet_template(
     from toolkit.data.splits import USUAL_DIVISION, parse_division
     from toolkit.images.template import TEN_DIGITS, write_template
 
-    sheets = [TEN_DIGITS]
-    if classes or per_class:
-        names = parse_names(classes) if classes else DIGITS
-        sheets = template_pages(names, parse_division(per_class) if per_class else USUAL_DIVISION)
+    names = parse_names(classes) if classes else DIGITS
+    division = parse_division(per_class) if per_class else USUAL_DIVISION
+    sheets = template_pages(names, division) if classes or per_class else [TEN_DIGITS]
     pages = f", {len(sheets)} pages" if len(sheets) > 1 else ""
     print(f"Written: {write_template(out, paper, sheets)}{pages}")
 
@@ -353,7 +347,7 @@ def sheet_check(
     digits: Digits = None,
     model: Model = "mnist_resnet",
     form: Annotated[
-        str | None, typer.Option(help="what the sets must look like, such as assignment_4: 8, 2 and 2 of each digit")
+        str | None, Option(help="what the sets must look like, such as assignment_4: 8, 2 and 2 of each digit")
     ] = None,
 ) -> None:
     """Look over the three sets, whoever made them; doubtful images are listed and marked."""
@@ -364,8 +358,8 @@ def sheet_check(
 
 
 def _copy(
-    new: Annotated[str, typer.Option(help="copy a recipe under this name, to change it")],
-    like: Annotated[str, typer.Option(help="the recipe to copy")],
+    new: Annotated[str, Option(help="copy a recipe under this name, to change it")],
+    like: Annotated[str, Option(help="the recipe to copy")],
 ) -> None:
     print(f"Written: {copy_recipe(new, like)}. Change it, then: python -m toolkit recipe {new}")
 
@@ -412,18 +406,16 @@ def main() -> None:
     try:
         app()
     except ToolkitError as error:
-        _complain(f"Error: {error}")
-        sys.exit(1)
+        _give_up(f"Error: {error}", 1)
     except OSError as error:  # a full disk, a folder one may not write to
-        _complain(f"Error: {ToolkitError(f'{error}. Free some space, or choose another place.')}")
-        sys.exit(1)
+        _give_up(f"Error: {ToolkitError(f'{error}. Free some space, or choose another place.')}", 1)
     except SystemExit as error:
-        if error.code == INTERRUPTED:
-            _complain("Interrupted. The same command goes on where it stopped, if it is one that trains.")
-            sys.exit(128 + ended[-1])
-        raise
+        if error.code != INTERRUPTED:
+            raise
+        _give_up("Interrupted. The same command goes on where it stopped, if it is one that trains.", 128 + ended[-1])
 
 
-def _complain(line: str) -> None:
+def _give_up(line: str, status: int) -> NoReturn:
     with suppress(OSError):  # the terminal may be gone
         print(line, file=sys.stderr, flush=True)
+    sys.exit(status)
