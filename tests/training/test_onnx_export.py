@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnx
+import onnx_ir
 import pytest
 import torch
 from torch import nn
@@ -100,7 +101,9 @@ def test_what_torch_cannot_export_is_one_line(capfd):
 
 
 def test_what_differs_from_torch_is_refused(small_model, monkeypatch):
-    monkeypatch.setattr("torch.onnx.export", lambda *_, **__: SimpleNamespace(model_proto=onnx.ModelProto()))
+    empty = onnx_ir.Model(onnx_ir.Graph([], [], nodes=[]), ir_version=10)
+    program = SimpleNamespace(model=empty, model_proto=onnx.ModelProto())
+    monkeypatch.setattr("torch.onnx.export", lambda *_, **__: program)
     monkeypatch.setattr(onnx_export, "_largest_difference", lambda *_: float("nan"))
     network, card = load_model(small_model)
     with pytest.raises(ToolkitError, match="differs from torch by nan"):

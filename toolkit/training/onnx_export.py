@@ -3,14 +3,13 @@
 import copy
 import json
 import warnings
-from collections.abc import Iterable
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from io import StringIO
-from typing import Any
 
 import numpy as np
 import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import nn
 
 from toolkit.data.augment import Augmentation
@@ -49,12 +48,10 @@ def make_onnx(network: nn.Module, card: ModelCard) -> tuple[bytes, float]:
                 verbose=False,
             )
         assert program is not None
-        model = program.model_proto
-        _forget_origin(model)
+        ClearMetadataAndDocStringPass()(program.model)  # every node's line of source, with the machine's paths
         told = {"card": json.dumps(asdict(card), default=str), "classes": json.dumps(card.classes), "opset": str(OPSET)}
-        for key, value in told.items():
-            model.metadata_props.add(key=key, value=value)
-        content = model.SerializeToString()
+        program.model.metadata_props.update(told)
+        content = program.model_proto.SerializeToString()
         difference = _largest_difference(whole, content)
     except Exception as error:  # the exporters and the network raise whatever they please
         said = " ".join(str(error.__cause__ or error).split())[:120]
@@ -63,16 +60,6 @@ def make_onnx(network: nn.Module, card: ModelCard) -> tuple[bytes, float]:
         found = f"{card.name} as ONNX differs from torch by {difference:.1e} in a probability, more than {TOLERANCE:g}"
         raise ToolkitError(f"{found}. Nothing was written; export it for fastai instead.")
     return content, difference
-
-
-def _forget_origin(message: Any) -> None:
-    """Take out what the exporter notes on every node: its line of source, with the machine's paths."""
-    for field, value in message.ListFields():
-        if field.name in ("doc_string", "metadata_props"):
-            message.ClearField(field.name)
-        elif field.message_type:
-            for inner in value if isinstance(value, Iterable) else [value]:
-                _forget_origin(inner)
 
 
 def _largest_difference(network: nn.Module, content: bytes) -> float:
