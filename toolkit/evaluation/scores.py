@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.statistics import wilson_interval
+from toolkit.models.pixels import predict_logits as predict_logits  # offered here as well
 
-BATCH = 500  # only bounds memory: it changes no result
 MANY = 30  # classes from which on a confusion matrix cannot be read any more
 
 
@@ -70,18 +70,6 @@ class Scores:
             "loss": self.loss,
             **({"confusion": [list(row) for row in self.confusion]} if few else {"confused": self.confused()}),
         }
-
-
-def predict_logits(network: nn.Module, images: np.ndarray) -> torch.Tensor:
-    """Logits, float32 of shape (N, C) on the CPU, for raw pixels of shape (N, 1, 28, 28)."""
-    device = next(network.parameters()).device
-    was_training = network.training
-    network.eval()
-    with torch.inference_mode():
-        batches = torch.from_numpy(images).split(BATCH)
-        logits = torch.cat([network(batch.to(device)).float().cpu() for batch in batches])
-    network.train(was_training)
-    return logits
 
 
 def score(network: nn.Module, digits: LabelledImages) -> Scores:

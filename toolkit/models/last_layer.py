@@ -10,8 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from toolkit.errors import ToolkitError
-
-BATCH = 500  # only bounds memory
+from toolkit.models.pixels import predict_logits
 
 
 def classifier_of(network: nn.Module) -> nn.Linear:
@@ -56,12 +55,7 @@ def balance_new_classes(
     same for all, becomes what makes the loss lowest; if even then it is worse than chance, the kept weights go too.
     """
     layer = classifier_of(network)
-    device, training = layer.weight.device, network.training
-    network.eval()
-    with torch.inference_mode():
-        batches = torch.from_numpy(images).split(BATCH)
-        logits = torch.cat([network(batch.to(device)).double().cpu() for batch in batches])
-    network.train(training)
+    logits = predict_logits(network, images).double()
     targets = torch.from_numpy(labels)
     new = torch.tensor([name not in kept for name in classes])
 
@@ -72,7 +66,7 @@ def balance_new_classes(
     if new.any() and not new.all():
         bias = float(minimize_scalar(loss, bounds=(-50, 50), method="bounded").x)
         with torch.no_grad():
-            layer.bias[new.to(device)] += bias
+            layer.bias[new.to(layer.bias.device)] += bias
     first = loss(bias)
     if first <= math.log(len(classes)) or not new.any():
         return first

@@ -1,5 +1,6 @@
-"""The first layer of every network, and a trial that pixels go in and logits come out."""
+"""The first layer of every network; pixels in, logits out, and a trial that it is so."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -7,6 +8,7 @@ from toolkit.images.normal_form import SIDE
 
 MNIST_MEAN = 33.3184  # of the 60,000 training images' pixels, 0..255
 MNIST_STD = 78.5675
+BATCH = 500  # only bounds memory: it changes no result
 
 
 class StandardisePixels(nn.Module):
@@ -17,6 +19,18 @@ class StandardisePixels(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return (pixels.float() - MNIST_MEAN) / MNIST_STD
+
+
+def predict_logits(network: nn.Module, images: np.ndarray) -> torch.Tensor:
+    """Logits, float32 of shape (N, C) on the CPU, for raw pixels of shape (N, 1, 28, 28)."""
+    device = next(network.parameters()).device
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        batches = torch.from_numpy(images).split(BATCH)
+        logits = torch.cat([network(batch.to(device)).float().cpu() for batch in batches])
+    network.train(was_training)
+    return logits
 
 
 def try_out(network: nn.Module, classes: int) -> None:

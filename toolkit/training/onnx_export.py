@@ -17,6 +17,7 @@ from toolkit.doors import silenced
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import SIDE, normal_form
 from toolkit.models.bundle import ModelCard
+from toolkit.models.pixels import predict_logits
 
 OPSET = 18  # what torch's exporter writes without converting, and every onnxruntime since 2023 reads
 PIXELS, PROBABILITIES = "pixels", "probabilities"
@@ -66,15 +67,14 @@ def _largest_difference(network: nn.Module, content: bytes) -> float:
     import onnxruntime
 
     images = _distorted_digits()
-    with torch.inference_mode():
-        expected = torch.cat([network(batch) for batch in images.split(250)]).numpy()
+    expected = predict_logits(network, images).numpy()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    batches = np.split(images.numpy(), [1, 8])  # of three sizes: any must do
+    batches = np.split(images, [1, 8])  # of three sizes: any must do
     found = np.concatenate([session.run([PROBABILITIES], {PIXELS: batch})[0] for batch in batches])
     return float(np.abs(found - expected).max())
 
 
-def _distorted_digits() -> torch.Tensor:
+def _distorted_digits() -> np.ndarray:
     """``CHECKED`` images that need neither a network nor the user's sets, uint8 of shape (N, 1, 28, 28)."""
     from sklearn.datasets import load_digits
 
@@ -82,4 +82,4 @@ def _distorted_digits() -> torch.Tensor:
     images = torch.from_numpy(np.stack([normal_form((count * (255 / 16)).astype(np.uint8)) for count in counts]))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return Augmentation()(images[:, None]).round().clamp(0, 255).to(torch.uint8)
+        return Augmentation()(images[:, None]).round().clamp(0, 255).to(torch.uint8).numpy()
