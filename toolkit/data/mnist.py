@@ -98,10 +98,6 @@ def _verified(name: str, content: bytes, origin: str) -> bytes:
     return content
 
 
-def _read_verified(path: Path, name: str) -> bytes:
-    return _verified(name, read_unpacked(path, LARGEST), str(path))
-
-
 def _find(folder: Path, name: str) -> Path | None:
     candidates = [path for path in folder.rglob(f"{name}*") if path.name in (name, f"{name}.gz")]
     return min(candidates, key=lambda path: (len(path.parts), str(path)), default=None)
@@ -115,7 +111,7 @@ def _files_in(folder: Path) -> dict[str, bytes]:
             f"{folder} lacks {', '.join(missing)} (plain or .gz). Put them there, "
             "or leave the folder out to have MNIST fetched."
         )
-    return {name: _read_verified(path, name) for name, path in found.items() if path}
+    return {name: _verified(name, read_unpacked(path, LARGEST), str(path)) for name, path in found.items() if path}
 
 
 def _cached_files() -> dict[str, bytes] | None:

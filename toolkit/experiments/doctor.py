@@ -23,10 +23,8 @@ def examine(digits: Path | None = None) -> Iterator[tuple[bool, str]]:
     precision = "bfloat16" if bfloat16_pays(device) else "float32"
     facts = ", ".join(f"{name} {value}" for name, value in machine().items())
     yield True, f"device: {device} ({facts}), training in {precision}"
-    if is_cached():
-        yield True, f"MNIST: verified in {mnist_cache()}"
-    else:
-        yield True, "MNIST: not fetched yet (python -m toolkit data mnist); fine-tuning does without"
+    absent = "not fetched yet (python -m toolkit data mnist); fine-tuning does without"
+    yield True, f"MNIST: {f'verified in {mnist_cache()}' if is_cached() else absent}"
     models = published_models()
     if not models:
         yield False, "models: none under checkpoints. Restore them from the repository."

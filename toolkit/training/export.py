@@ -36,7 +36,8 @@ def export_learner(network: nn.Module, classes: Sequence[str], path: Path) -> Pa
         datasets = Datasets([sample], pipelines, splits=[[0], [0]])
         loaders = datasets.dataloaders(bs=64, after_item=[ToTensor()], device="cpu")
         learner = Learner(loaders, network, loss_func=CrossEntropyLossFlat(), path=temporary.parent)
-        by_value = [toolkit, *([sys.modules[type(network).__module__]] if _is_users(network) else [])]
+        users = [module for name, module in sys.modules.items() if name.startswith("recipes.")]
+        by_value = [toolkit, *users]
         for module in by_value:
             cloudpickle.register_pickle_by_value(module)
         try:
@@ -49,7 +50,3 @@ def export_learner(network: nn.Module, classes: Sequence[str], path: Path) -> Pa
             for module in by_value:
                 cloudpickle.unregister_pickle_by_value(module)
     return path
-
-
-def _is_users(network: nn.Module) -> bool:
-    return type(network).__module__.startswith("recipes.")

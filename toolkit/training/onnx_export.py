@@ -45,8 +45,6 @@ def make_onnx(network: nn.Module, card: ModelCard) -> tuple[bytes, float]:
                 output_names=[PROBABILITIES],
                 dynamic_shapes=({0: torch.export.Dim("N")},),
                 opset_version=OPSET,
-                dynamo=True,
-                verbose=False,
             )
         assert program is not None
         ClearMetadataAndDocStringPass()(program.model)  # every node's line of source, with the machine's paths
