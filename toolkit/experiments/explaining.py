@@ -41,21 +41,18 @@ def explain_misread(run: Path, digits: Path | None = None) -> Explained:
     """
     record = read_record(run)
     network, card = load_model(run)
-    place = digits or _digits_of(card)
+    place = _place(card, digits)
     sets = load_sets(place)
     if record.get("sets_sha256") != sets.sha256():
-        raise ToolkitError(f"{run} was not fine-tuned with the sets in {place or ROOT}. Name its own with --digits.")
+        raise ToolkitError(f"{run} was not fine-tuned with the sets in {place}. Name its own with --digits.")
     shown = sets.validation
     logits = predict_logits(network, shown.images).numpy()
     wrong = np.flatnonzero(logits.argmax(axis=1) != shown.labels)
-    said = f"{len(wrong) or 'none'} of {len(shown)} {things(shown.classes)} in Validation Set misread"
-    if len(wrong) == 0:
-        return [], f"{run}: {said}."
-    if len(wrong) > MOST:
-        said += f", the {MOST} surest explained"
-    wrong = wrong[np.argsort(-logits[wrong].max(axis=1), kind="stable")][:MOST]
+    more = f", the {MOST} surest explained" if len(wrong) > MOST else ""
+    said = f"{len(wrong) or 'none'} of {len(shown)} {things(shown.classes)} in Validation Set misread{more}"
+    surest = wrong[np.argsort(-logits[wrong].max(axis=1), kind="stable")][:MOST]
     known = know(network, sets.training)
-    named = [(shown.name(i), explain(network, card.classes, shown.images[i, 0], known, shown.name(i))) for i in wrong]
+    named = [(shown.name(i), explain(network, card.classes, shown.images[i, 0], known, shown.name(i))) for i in surest]
     return named, f"{run}: {said}."
 
 
@@ -68,14 +65,14 @@ def training_images(card: ModelCard, digits: Path | None = None) -> tuple[Labell
     if not digits and not card.started_from and tuple(card.classes) == DIGITS and is_cached():
         training = load_mnist().training.take(np.arange(OF_MNIST))
         return training, f"The nearest are from the first {OF_MNIST:,} of MNIST's training images."
-    place = digits or _digits_of(card)
+    place = _place(card, digits)
     training = load_sets(place).training
-    return training, f"The nearest are from the {len(training)} images of the Training Set in {place or ROOT}."
+    return training, f"The nearest are from the {len(training)} images of the Training Set in {place}."
 
 
-def _digits_of(card: ModelCard) -> Path | None:
-    folder = card.options.get("digits")
-    return Path(str(folder)) if folder and card.started_from else None
+def _place(card: ModelCard, digits: Path | None) -> Path:
+    own = card.options.get("digits") if card.started_from else None
+    return digits or Path(str(own or ROOT))
 
 
 def _read(path: Path) -> np.ndarray:
