@@ -3,7 +3,7 @@
 import hashlib
 import os
 import platform
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,16 +93,11 @@ def sync(path: Path) -> None:
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; it takes the final name only if the block succeeds."""
     make_folder(path.parent)
-    prefix = f".{HOST}-{os.getpid()}-"
+    temporary = path.parent / f".{HOST}-{os.getpid()}-{secrets.token_hex(8)}{path.suffix}"
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
+        temporary.touch(exist_ok=False)
         try:
             yield temporary
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
             sync(temporary)
             temporary.replace(path)
             sync(path.parent)

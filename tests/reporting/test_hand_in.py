@@ -71,6 +71,6 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr("pathlib.Path.touch", refuse)
     with pytest.raises(ToolkitError, match="Read-only file system"):
         write_zip(tmp_path / "a.zip", {"x": b"y"})
