@@ -70,7 +70,7 @@ def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
     """
     recipe = Path(recipe_file).stem
     asked = {name: value for name, value in options.items() if name != "fresh"}
-    said = json.dumps([recipe, asked, _version("torch"), source_sha256(Path(recipe_file))], default=str)
+    said = json.dumps([recipe, asked, version_of("torch"), source_sha256(Path(recipe_file))], default=str)
     command = hashlib.sha256(said.encode()).hexdigest()[:20]
     _tidy()
     with _locked(make_folder(runs_folder() / recipe) / f"{command}.lock") as free:
@@ -206,10 +206,11 @@ def short_name(place: str | Path) -> str:
 
 def versions() -> dict[str, str]:
     """The versions that a result may depend on."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+    return {"python": platform.python_version(), **{name: version_of(name) for name in PACKAGES}}
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The version of a package; "not installed" where it is not."""
     try:
         return version(package)
     except PackageNotFoundError:

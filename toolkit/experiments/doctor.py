@@ -1,7 +1,6 @@
 """Is everything in place? Versions, device, MNIST, models and sets, a line each."""
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -11,7 +10,7 @@ from toolkit.data.mnist import is_cached, mnist_cache
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import load_model, published_models
 from toolkit.paths import ROOT
-from toolkit.runs import machine, versions
+from toolkit.runs import machine, version_of, versions
 from toolkit.training.devices import bfloat16_pays, choose_device
 
 
@@ -49,9 +48,6 @@ def _requirements() -> Iterator[tuple[bool, str]]:
         requirement = Requirement(line)
         if requirement.marker and not requirement.marker.evaluate():
             continue
-        try:
-            found = version(requirement.name)
-        except PackageNotFoundError:
-            found = "not installed"
+        found = version_of(requirement.name)
         if found not in requirement.specifier:
             yield False, f"{line}: found {found}. Run python -m pip install -r requirements.txt."
