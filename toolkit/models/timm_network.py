@@ -1,11 +1,11 @@
 """Any of timm's networks for one channel and 28x28 pixels, by its name."""
 
 import difflib
-import re
-from typing import Any
+from collections.abc import Callable
 
 import timm
 import torch
+from timm.models import group_parameters
 from torch import nn
 
 from toolkit.errors import ToolkitError
@@ -32,19 +32,11 @@ class TimmNetwork(nn.Module):
         """timm's contract: a new last layer."""
         self.network.reset_classifier(num_classes)  # type: ignore[operator]
 
-    def group_matcher(self, coarse: bool = True) -> Any:
-        """timm's contract: which parameters form a layer group, from input to output, as patterns or a function."""
-        groups: Any = self.network.group_matcher(coarse=coarse)  # type: ignore[operator]
-        if callable(groups):
-            return lambda name: groups(name.removeprefix("network."))
-        return {name: _within(pattern) for name, pattern in groups.items()}
-
-
-def _within(pattern: Any) -> Any:
-    """A pattern for names in timm's network, or several with their order, as one for names in ours."""
-    if isinstance(pattern, str):
-        return r"^network\.(?:" + re.sub(r"(?<!\[)\^", "", pattern) + ")"  # [^.] is no beginning
-    return None if pattern is None else [(_within(part), order) for part, order in pattern]
+    def group_matcher(self, coarse: bool = True) -> Callable[[str], int]:
+        """timm's contract: the place of a parameter's layer group, from input to output."""
+        own = self.network.group_matcher(coarse=coarse)  # type: ignore[operator]
+        places = group_parameters(self.network, own, reverse=True)
+        return lambda name: places[name.removeprefix("network.")]
 
 
 def make_timm_network(name: str, classes: int, dropout: float = 0.0) -> TimmNetwork:
