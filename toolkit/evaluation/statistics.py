@@ -51,7 +51,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> PairedTest:
     return PairedTest(only_first, only_second, len(first), p)
 
 
-def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]:
+def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     """The 95 % interval for the mean of ``values``, shape (N,): percentiles of 10,000 resamplings.
 
     Over seeds it holds what training at random does to a result; over writers, what another writer might.
@@ -60,12 +60,12 @@ def bootstrap_interval(values: np.ndarray, seed: int = 0) -> tuple[float, float]
     """
     if len(values) < 2:
         raise ToolkitError(f"{len(values)} value has no spread. Compare 2 or more (seeds, writers).")
-    result = bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(seed))
+    result = bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0))
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
-def images_to_show(only_first: float, only_second: float, power: float = 0.8) -> int | None:
-    """How many images McNemar's test needs to show a difference of this size, at 5 %, with this ``power``.
+def images_to_show(only_first: float, only_second: float) -> int | None:
+    """How many images McNemar's test needs to show a difference of this size, at 5 %, with a power of 80 %.
 
     ``only_first`` and ``only_second`` are the shares of images that only one of the two models reads right;
     ``None`` where they are equal. Connor, "Sample size for testing differences in proportions for the paired-sample
@@ -74,7 +74,7 @@ def images_to_show(only_first: float, only_second: float, power: float = 0.8) ->
     disagreed, difference = only_first + only_second, abs(only_first - only_second)
     if not difference:
         return None
-    level, strength = norm.ppf(1 - SHOWN / 2), norm.ppf(power)
+    level, strength = norm.ppf(1 - SHOWN / 2), norm.ppf(0.8)
     spread = level * math.sqrt(disagreed) + strength * math.sqrt(max(0.0, disagreed - difference**2))
     return math.ceil((spread / difference) ** 2)
 

@@ -91,14 +91,13 @@ def _check_size(folder: Path, card: ModelCard, size: int) -> None:
     """Refuse a card that asks for more than its weights hold, before memory or hours go into building it."""
     said = json.dumps(card.arguments)
     numbers = [float(number) for number in re.findall(r"\d+(?:\.\d*)?(?:e[+-]?\d+)?", said)]
-    if len(said) < MOST_SAID and max(numbers, default=0) < MOST_SAID and len(card.classes) <= MOST:
-        if card.architecture not in ARCHITECTURES:
-            return
+    larger = len(said) >= MOST_SAID or max(numbers, default=0) >= MOST_SAID or len(card.classes) > MOST
+    if not larger and card.architecture in ARCHITECTURES:
         with torch.device("meta"):  # shapes only
             sketch = build_model(card.architecture, len(card.classes), **card.arguments)
-        if sum(tensor.numel() * tensor.element_size() for tensor in sketch.state_dict().values()) <= size:
-            return
-    raise ToolkitError(f"{folder / CARD} describes a larger network than {WEIGHTS} holds. Restore both files.")
+        larger = sum(tensor.numel() * tensor.element_size() for tensor in sketch.state_dict().values()) > size
+    if larger:
+        raise ToolkitError(f"{folder / CARD} describes a larger network than {WEIGHTS} holds. Restore both files.")
 
 
 def published_models() -> list[str]:
