@@ -63,8 +63,8 @@ def test_damaged_runs_are_passed_over(client, past_run):
         "/runs/{id}/%2e%2e/%2e%2e/x",
         "/runs/recipe/curves.png",
         "/runs/..%2f..%2f/curves.png",
-        "/take/99",
-        "/take/-1",
+        "/take/README.md",
+        "/take/..%2ftoolkit%2fcli.py",
         "/toolkit/cli.py",
         "/..%2fREADME.md",
         "/README.md",
@@ -77,30 +77,31 @@ def test_no_address_names_a_file(client, past_run, path):
 
 @pytest.mark.parametrize("body", [b"[]", b"{", b"\xff", b"[" * 100_000])
 def test_damaged_json_is_refused_in_one_line(client, body):
-    answer, status = post(client, "/jobs", body)
+    answer, status = post(client, "/recipes/report", body)
     assert status == 400
     assert "JSON" in answer["error"]
 
 
 def test_too_much_json_is_refused(client):
-    assert "larger than" in post(client, "/jobs", b"[" * 300_000)[0]["error"]
+    assert "larger than" in post(client, "/recipes/report", b"[" * 300_000)[0]["error"]
 
 
 def test_an_export_is_known_by_model_and_kind(client):
-    for asked in ({"model": "/etc", "to": "onnx"}, {"model": "mnist_mlp", "to": "exe"}, {"to": "onnx"}):
-        assert post(client, "/jobs", asked)[1] == 400
+    for asked in ("onnx/nobody", "exe/mnist_mlp", "onnx/%2fetc", "onnx/.."):
+        assert client.post(f"/exports/{asked}").status_code in (400, 404)
 
 
 def test_phones_are_let_in_only_when_asked_for(client):
-    sheet = post(client, "/photos", b"")[0]["sheet"]
-    assert "--phone" in post(client, "/phone", {"sheet": sheet})[0]["error"]
+    sheet = post(client, "/sheets/new/photos", b"")[0]["sheet"]
+    assert "--phone" in post(client, f"/sheets/{sheet}/phone")[0]["error"]
 
 
 def test_what_can_be_taken_is_what_the_recipes_wrote(client, monkeypatch, tmp_path):
     monkeypatch.setattr("toolkit.page.app.ROOT", tmp_path)
-    assert client.get("/take/0").status_code == 404
-    (tmp_path / "Assignment 4 Results.xlsx").write_bytes(b"sheet")
+    name = "Assignment 4 Results.xlsx"
+    assert client.get(f"/take/{name}").status_code == 404
+    (tmp_path / name).write_bytes(b"sheet")
     (tmp_path / "private.txt").write_bytes(b"x")
-    assert client.get("/take/0").content == b"sheet"
-    assert client.get("/take/1").status_code == 404
+    assert client.get(f"/take/{name}").content == b"sheet"
+    assert client.get("/take/private.txt").status_code == 404
     assert (ROOT / "README.md").exists()

@@ -1,10 +1,8 @@
-from pathlib import Path
-
 import pytest
 
 from tests.page.conftest import finished, post
 from toolkit.errors import ToolkitError
-from toolkit.page.jobs import OFFERED, form, offered, words_for
+from toolkit.page.jobs import OFFERED, form, words_for
 from toolkit.recipes import recipe_names
 
 
@@ -12,14 +10,14 @@ def test_what_is_offered_exists_and_asks_for_no_path():
     names = [name for step in OFFERED.values() for name in step]
     assert set(names) <= set(recipe_names())
     for name in names:
-        asked = form(offered(name))["options"]
+        asked = form(name)["options"]
         assert asked
         assert not {"digits", "out", "mnist", "words", "photo", "device"} & {option["name"] for option in asked}
         assert all(option["help"] for option in asked)
 
 
 def test_forms_become_command_lines(tmp_path):
-    values = {"model": "mnist_cnn", "lr": "0.01", "epochs": 3, "dropout": "", "fresh": True}
+    values = {"model": "mnist_cnn", "lr": "0.01", "epochs": "3", "dropout": "", "fresh": True}
     words = words_for("finetune_two_layers", values, tmp_path)
     said = ["--model=mnist_cnn", "--lr=0.01", "--epochs=3", "--fresh", f"--digits={tmp_path}"]
     assert words == ("recipe", "finetune_two_layers", *said)
@@ -48,13 +46,13 @@ def test_what_the_page_does_not_show_is_refused(recipe, values):
 
 
 def test_a_value_is_never_taken_for_an_option(page, client):
-    job, status = post(client, "/jobs", {"recipe": "report", "options": {"authors": "--out=/tmp/evil"}})
+    job, status = post(client, "/recipes/report", {"authors": "--out=/tmp/evil"})
     assert status == 200
     assert "--authors=--out=/tmp/evil" in job["command"]
 
 
 def test_a_command_says_how_it_ended(page, client):
-    job, _ = post(client, "/jobs", {"recipe": "hand_in", "options": {"ids": "7"}})
+    job, _ = post(client, "/recipes/hand_in", {"ids": "7"})
     ended = finished(page, job["name"])
     assert ended["status"] == "failed"
     assert ended["said"].startswith("Error: ")
@@ -62,13 +60,13 @@ def test_a_command_says_how_it_ended(page, client):
 
 
 def test_a_stopped_training_is_interrupted_and_two_at_once_are_enough(page, client, small_model):
-    asked = {"recipe": "finetune_two_layers", "options": {"epochs": "100000"}}
+    asked = {"epochs": "100000"}
     names = []
     for seed in "12":
-        job, status = post(client, "/jobs", {**asked, "options": {**asked["options"], "seed": seed}})
+        job, status = post(client, "/recipes/finetune_two_layers", {**asked, "seed": seed})
         assert status == 200
         names.append(job["name"])
-    answer, status = post(client, "/jobs", asked)
+    answer, status = post(client, "/recipes/finetune_two_layers", asked)
     assert status == 400
     assert "Wait for one" in answer["error"]
     for name in names:
@@ -82,7 +80,7 @@ def test_what_was_not_started_here_cannot_be_stopped(client):
 
 
 def test_closing_ends_what_runs(page, client):
-    job, _ = post(client, "/jobs", {"recipe": "tune_finetuning", "options": {}})
+    job, _ = post(client, "/recipes/tune_finetuning")
     page.close()
     assert not page.jobs.known[job["name"]].running
-    assert Path(page.jobs.known[job["name"]].log).exists()
+    assert not list(page.folder.iterdir())

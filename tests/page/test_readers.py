@@ -17,18 +17,18 @@ def seven() -> bytes:
 
 
 def test_models_read_a_drawing_side_by_side(client, seven):
-    answer, status = post(client, "/read?model=mnist_mlp&model=mnist_cnn", seven)
+    answer, status = post(client, "/read/drawing?model=mnist_mlp&model=mnist_cnn", seven)
     assert status == 200
     assert [model["name"] for model in answer["models"]] == ["mnist_mlp", "mnist_cnn"]
     for model in answer["models"]:
         assert model["top"][0][0] == "7"
         assert model["top"][0][1] > 0.5
         assert sum(share for _, share in model["top"]) <= 1.0001
-    assert answer["image"].startswith("data:image/png;base64,")
+    assert answer["picture"].startswith("data:image/png;base64,")
 
 
 def test_many_are_read_row_by_row(client, sheet_photo):
-    answer, status = post(client, "/read?model=mnist_mlp", sheet_photo.read_bytes())
+    answer, status = post(client, "/read/photo?model=mnist_mlp", sheet_photo.read_bytes())
     assert status == 200
     assert answer["many"]
     assert [len(row) for row in answer["models"][0]["rows"]] == [12] * 10
@@ -56,7 +56,7 @@ def test_a_label_names_no_other_folder(client, seven, label):
     assert not list(runs_folder().rglob("*.jpg"))
 
 
-@pytest.mark.parametrize("path", ["/read", "/explain", "/keep"])
+@pytest.mark.parametrize("path", ["/read/drawing", "/read/photo", "/explain", "/keep"])
 @pytest.mark.parametrize("content", [b"", b"<svg/>", png(np.full((280, 280), 255, np.uint8))])
 def test_what_is_no_drawing_is_refused_in_one_line(client, path, content):
     answer, status = post(client, f"{path}?model=mnist_mlp&label=7", content)
@@ -66,4 +66,4 @@ def test_what_is_no_drawing_is_refused_in_one_line(client, path, content):
 
 @pytest.mark.parametrize("name", ["", "nobody", "/etc", "../checkpoints/mnist_mlp", "recipes/report.py:run"])
 def test_models_are_known_by_their_ids(client, seven, name):
-    assert post(client, f"/read?model={name}", seven)[1] == 400
+    assert post(client, f"/read/drawing?model={name}", seven)[1] == 400

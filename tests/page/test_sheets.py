@@ -23,7 +23,7 @@ def eleven_photo(tmp_path_factory):
 
 
 def uploaded(client, content) -> str:
-    answer, status = post(client, "/photos", content)
+    answer, status = post(client, "/sheets/new/photos", content)
     assert status == 200
     return answer["sheet"]
 
@@ -93,7 +93,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_what_is_no_photo_is_refused_in_one_line(client, page, content):
-    answer, status = post(client, "/photos", content)
+    answer, status = post(client, "/sheets/new/photos", content)
     assert status == 400
     assert answer["error"].count("\n") == 0
     assert not list(page.folder.rglob("*.jpg"))

@@ -3,31 +3,36 @@
 import secrets
 import socket
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from importlib.resources import files
 
 import uvicorn
+from pydantic import ValidationError
 from starlette.applications import Starlette
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from toolkit.errors import ToolkitError
 from toolkit.images.reading import LARGEST_FILE
 
 HEADERS = {
     # nothing but the page's own files, no frames around it, no name of it to other places
-    "Content-Security-Policy": "default-src 'self'; img-src 'self' data: blob:; "
-    "style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+OWN_FILES = {"page.html": "text/html", "phone.html": "text/html", "page.css": "text/css"}
+OWN_FILES |= {"page.js": "text/javascript", "phone.js": "text/javascript"}
+OPEN_FOR = 600.0  # seconds that a phone has
 
 
 class Gate:
@@ -46,24 +51,43 @@ class Gate:
         if not known or site not in ("same-origin", "none"):
             return await PlainTextResponse("This is not for you.", 403)(scope, receive, send)
 
-        async def send_with_headers(message: dict[str, object]) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message.get("headers", []),  # type: ignore[misc]
-                    *((name.lower().encode(), value.encode()) for name, value in HEADERS.items()),
-                ]
+                own = ((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
+                message["headers"] = [*message.get("headers", []), *own]
             await send(message)
 
-        return await self.app(scope, receive, send_with_headers)  # type: ignore[arg-type]
+        return await self.app(scope, receive, send_with_headers)
+
+
+def application(routes: list[Route]) -> Starlette:
+    """What answers on ``routes``: what somebody can mend is one line, and an upload that breaks off is no error."""
+
+    def refuse(request: Request, error: Exception) -> Response:
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "all of it"
+            error = ToolkitError(f"This is no JSON that the page sends: {where}: {first['msg']}. Reload the page.")
+        return JSONResponse({"error": str(ToolkitError(str(error)))}, 400)
+
+    refused = (ToolkitError, OSError, ValidationError, ClientDisconnect)
+    return Starlette(routes=routes, exception_handlers=dict.fromkeys(refused, refuse))
+
+
+def own_file(name: str) -> Response:
+    """One of the files that make the page."""
+    return Response(files("toolkit.page").joinpath(name).read_text("utf-8"), media_type=OWN_FILES[name])
 
 
 async def body_of(request: Request, most: int = LARGEST_FILE) -> bytes:
     """What was sent, no more than ``most`` bytes of it."""
-    content = bytearray()
+    content, size = bytearray(), 0
     async for chunk in request.stream():
-        content += chunk
-        if len(content) > most:
-            raise ToolkitError(f"What was sent is larger than {most / 1e6:g} MB. Scale it down.")
+        size += len(chunk)
+        if size <= most:  # the rest is read all the same: no browser shows an answer in the middle of its upload
+            content += chunk
+    if size > most:
+        raise ToolkitError(f"What was sent is larger than {most / 1e6:g} MB. Scale it down.")
     return bytes(content)
 
 
@@ -78,8 +102,12 @@ def listen(address: str, port: int) -> socket.socket:
 
 
 def server(app: ASGIApp) -> uvicorn.Server:
-    """uvicorn, quiet."""
-    return uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, server_header=False, lifespan="off"))
+    """uvicorn, quiet; what is still under way when it ends has two seconds."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, log_level="error", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=2
+        )
+    )
 
 
 def own_address() -> str:
@@ -93,55 +121,51 @@ def own_address() -> str:
 
 
 class PhoneDoor:
-    """One upload from a phone: a page under a random address, which is gone after the first picture."""
+    """One upload from a phone: a page under a random address, gone after the first picture or ``OPEN_FOR`` seconds."""
 
-    def __init__(self, keep: Callable[[bytes], None]) -> None:
+    def __init__(self, keep: Callable[[bytes], object]) -> None:
         self.keep = keep
         address, self.token = own_address(), secrets.token_urlsafe(24)
         self.socket = listen(address, 0)
         host = f"{address}:{self.socket.getsockname()[1]}"
-        self.address = f"http://{host}/{self.token}"
-        self.received = False
-        app = Starlette(routes=[Route("/{token}", self.answer, methods=["GET", "POST"])])
+        self.address = f"http://{host}/{self.token}/"
+        app = application([Route("/{token}/{file:path}", self.answer, methods=["GET", "POST"])])
         self.server = server(Gate(app, (host,)))
-        self.thread = threading.Thread(target=self.server.run, args=([self.socket],), daemon=True)
+        self.receiving = False
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
+
+    @property
+    def open(self) -> bool:
+        """Whether a photo may still come."""
+        return not self.server.should_exit
 
     async def answer(self, request: Request) -> Response:
         """The upload page, or what came of an upload."""
-        if self.received or not secrets.compare_digest(request.path_params["token"].encode(), self.token.encode()):
-            return PlainTextResponse("There is nothing here.", 404)
+        name = request.path_params["file"] or "phone.html"
+        known = secrets.compare_digest(request.path_params["token"].encode(), self.token.encode())
+        if not (known and self.open and name in ("phone.html", "phone.js", "page.css")):
+            raise HTTPException(404)
         if request.method == "GET":
-            return HTMLResponse(files("toolkit.page").joinpath("phone.html").read_text("utf-8"))
-        self.received = True  # before anything is awaited: a second upload at the same time finds nothing
+            return own_file(name)
+        if self.receiving:  # set before anything is awaited: one of two that come at the same time is refused
+            raise ToolkitError("A photo is on its way already.")
+        self.receiving = True
         try:
-            self.keep(await _uploaded(request))
-        except ToolkitError as error:
-            self.received = False
-            return PlainTextResponse(f"{error} Go back and try again.", 400)
+            await run_in_threadpool(self.keep, await body_of(request))
+        finally:  # whatever went wrong, somebody may try again
+            self.receiving = False
         self.close()
-        return PlainTextResponse("The photo has arrived. Go on at the computer.")
+        return JSONResponse({"said": "The photo has arrived. Go on at the computer."})
 
     def close(self) -> None:
         """Listen no longer."""
         self.server.should_exit = True
 
-
-async def _uploaded(request: Request) -> bytes:
-    """The one file in a form."""
-    content = await body_of(request)
-
-    async def once() -> AsyncGenerator[bytes, None]:
-        yield content
-
-    try:
-        form = await MultiPartParser(request.headers, once(), max_files=1, max_fields=0).parse()
-    except (MultiPartException, KeyError, UnicodeDecodeError) as error:
-        raise ToolkitError(f"This is no form with a photo: {error}.") from error
-    try:
-        photo = form.get("photo")
-        if not isinstance(photo, UploadFile):
-            raise ToolkitError("There is no photo in this form.")
-        return await photo.read()
-    finally:
-        await form.close()
+    def _run(self) -> None:
+        late = threading.Timer(OPEN_FOR, self.close)
+        late.daemon = True
+        late.start()
+        with self.socket:
+            self.server.run([self.socket])
+        late.cancel()

@@ -2,21 +2,24 @@
 
 import os
 import secrets
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import published_models
 from toolkit.page.past_runs import past_runs
 from toolkit.paths import RECIPES, ROOT, make_folder
-from toolkit.recipes import Recipe, read_recipe
+from toolkit.recipes import Option, Recipe, read_recipe
+from toolkit.runs import read_record
 
 OFFERED = {  # recipes by the step of the page that offers them; find_lr draws the curve before training
     "train": ("finetune_last_layer", "finetune_two_layers", "finetune_all_layers", "find_lr"),
@@ -26,83 +29,97 @@ OFFERED = {  # recipes by the step of the page that offers them; find_lr draws t
 NOT_OFFERED = {"device", "data"}  # nor what names a file: no path comes from the browser
 ENDED = {0: "finished", 130: "stopped", 143: "stopped", -15: "stopped"}  # the last before it could say so itself
 MOST = 2  # at once: they share the cores
+REMEMBERED = 30  # commands
 LONGEST = 300  # letters of a value
 SHOWN = 4000  # bytes of what a command has said
+PATIENCE = 20  # seconds that a command has to end
 
 
 @dataclass
 class Job:
-    """A command that runs or ran; ``out`` is the one file it makes, if it makes one to take home."""
+    """A command that runs or ran; ``folder`` has what it says, and ``makes``, the one file to take home, if any."""
 
+    name: str
     words: tuple[str, ...]
-    log: Path
+    folder: Path
     process: subprocess.Popen[bytes]
-    out: Path | None = None
+    started: float  # seconds since 1970
+    makes: str = ""
     run: str | None = None
-    name: str = field(default_factory=lambda: secrets.token_hex(8))
-    started: float = field(default_factory=time.monotonic)
-    seconds: float = 0.0
 
     @property
     def running(self) -> bool:
-        if running := self.process.poll() is None:
-            self.seconds = time.monotonic() - self.started
-        return running
+        return self.process.poll() is None
+
+    def files(self) -> dict[str, Path]:
+        """What it made to take home, by name."""
+        made = self.folder / self.makes
+        return {self.makes: made} if self.makes and not self.running and made.is_file() else {}
 
     def record(self) -> dict[str, Any]:
         """What the page shows of it."""
-        said = read_file(self.log)[-SHOWN:].decode(errors="replace")
-        ended = "running" if self.running else ENDED.get(self.process.returncode, "failed")
+        running = self.running
+        with (self.folder / "log").open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - SHOWN))
+            said = stream.read().decode(errors="replace")
+            until = time.time() if running else os.fstat(stream.fileno()).st_mtime
         return {
             "name": self.name,
             "recipe": self.words[self.words[0] == "recipe"],
             "command": " ".join(["python -m toolkit", *(f'"{word}"' if " " in word else word for word in self.words)]),
-            "status": ended,
+            "status": "running" if running else ENDED.get(self.process.returncode, "failed"),
             "said": said,
-            "seconds": round(self.seconds, 1),
+            "seconds": round(max(0.0, until - self.started), 1),
             "run": self._run(),
-            "file": bool(self.out and self.out.is_file() and not self.running),
+            "file": next(iter(self.files()), ""),
         }
 
     def _run(self) -> str | None:
-        """The id of the run that it opened, once it has."""
+        """The id of the run that it opened, once it has: the one of its process, but none of before it began."""
         if self.words[0] == "recipe" and not self.run:
             for run in past_runs(self.words[1]):
-                with suppress(ToolkitError):
-                    if run.summary()["process"] == self.process.pid:
+                with suppress(ToolkitError, OSError):
+                    late = (run.folder / "run.json").stat().st_mtime >= self.started
+                    if late and read_record(run.folder).get("process") == self.process.pid:
                         self.run = run.id
                         break
         return self.run
 
 
 def offered(name: str) -> Recipe:
-    """One of the recipes that the page offers, with those of its options that a browser may set."""
+    """One of the recipes that the page offers."""
     if not any(name in names for names in OFFERED.values()):
         raise ToolkitError(f"The page does not offer '{name[:40]}'. Use the command line.")
-    recipe = read_recipe(RECIPES / f"{name}.py")
-    options = [o for o in recipe.options if o.name not in NOT_OFFERED and Path not in _kinds(o.annotation)]
-    return Recipe(recipe.name, recipe.docstring, tuple(options))
+    return read_recipe(RECIPES / f"{name}.py")
 
 
-def _kinds(annotation: Any) -> tuple[Any, ...]:
-    return getattr(annotation, "__args__", (annotation,))
+def settable(recipe: Recipe) -> dict[str, tuple[Option, type]]:
+    """The options that a browser may set, with the type of each."""
+    kinds = {option.name: getattr(option.annotation, "__args__", (option.annotation,))[0] for option in recipe.options}
+    return {
+        option.name: (option, kinds[option.name])
+        for option in recipe.options
+        if option.name not in NOT_OFFERED and kinds[option.name] is not Path
+    }
 
 
-def form(recipe: Recipe) -> dict[str, Any]:
+def form(name: str) -> dict[str, Any]:
     """What the page needs to ask for a recipe's options: their names, kinds, defaults and help."""
+    recipe = offered(name)
     return {
         "summary": recipe.summary,
         "options": [
-            {"name": o.name, "kind": _kinds(o.annotation)[0].__name__, "default": o.default, "help": o.help}
-            for o in recipe.options
+            {"name": option.name, "kind": kind.__name__, "default": option.default, "help": option.help}
+            for option, kind in settable(recipe).values()
         ],
     }
 
 
-def words_for(name: str, values: Mapping[str, Any], digits: Path | None) -> tuple[str, ...]:
+def words_for(name: str, values: Mapping[str, str | bool], digits: Path | None) -> tuple[str, ...]:
     """The command line of a recipe; ``values`` come from the browser, ``digits`` from who started the page."""
     recipe = offered(name)
-    known = {option.name: option for option in recipe.options}
+    known = settable(recipe)
     words = ["recipe", name]
     for key, value in values.items():
         text = str(value)
@@ -111,45 +128,63 @@ def words_for(name: str, values: Mapping[str, Any], digits: Path | None) -> tupl
         if key == "model" and text not in published_models():
             raise ToolkitError(f"There is no published model '{text[:40]}'. Choose one the page shows.")
         option = "--" + key.replace("_", "-")
-        if bool in _kinds(known[key].annotation):
+        if known[key][1] is bool:
             words += [option] if value is True else []
         elif text:
             words.append(f"{option}={text}")
-    if digits and any(option.name == "digits" for option in read_recipe(RECIPES / f"{name}.py").options):
+    if digits and any(option.name == "digits" for option in recipe.options):
         words.append(f"--digits={digits}")
     return tuple(words)
 
 
 class Jobs:
-    """All commands that this page has started, which end with it."""
+    """All commands that this page has started, which end with it; what they left in ``folder`` goes with them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.known: dict[str, Job] = {}
+        self.one_at_a_time = threading.Lock()
 
-    def start(self, words: tuple[str, ...], out: Path | None = None) -> Job:
+    def records(self) -> list[dict[str, Any]]:
+        """What the page shows of all of them, the oldest first."""
+        with self.one_at_a_time:
+            return [job.record() for job in self.known.values()]
+
+    def start(self, words: tuple[str, ...], makes: str = "") -> dict[str, Any]:
         """Start ``python -m toolkit WORDS``; a ``ToolkitError`` while ``MOST`` are running."""
-        if sum(job.running for job in self.known.values()) >= MOST:
-            raise ToolkitError(f"{MOST} commands are running. Wait for one, or stop one.")
-        log = make_folder(self.folder) / f"{secrets.token_hex(8)}.log"
-        with log.open("wb") as stream:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "toolkit", *words],
-                cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "100"},
-                stdin=subprocess.DEVNULL,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C in the page's terminal reaches it through ``close`` alone
-            )
-        job = Job(words, log, process, out)
-        self.known[job.name] = job
-        return job
+        with self.one_at_a_time:
+            if sum(job.running for job in self.known.values()) >= MOST:
+                raise ToolkitError(f"{MOST} commands are running. Wait for one, or stop one.")
+            for name in [name for name, job in self.known.items() if not job.running][: 1 - REMEMBERED]:
+                shutil.rmtree(self.known.pop(name).folder, ignore_errors=True)
+            name = secrets.token_hex(8)
+            folder = make_folder(self.folder / name)
+            if makes:
+                words += ("--out", str(folder / makes))
+            began = time.time()
+            with (folder / "log").open("wb") as stream:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "toolkit", *words],
+                    cwd=ROOT,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "100"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # Ctrl-C in the page's terminal reaches it through ``close`` alone
+                )
+            self.known[name] = Job(name, words, folder, process, began, makes)
+            return self.known[name].record()
 
     def close(self) -> None:
         """End what is running, as Ctrl-C would: the same command goes on where it stopped."""
         for job in self.known.values():
-            if job.running:
-                job.process.terminate()
+            job.process.terminate()
         for job in self.known.values():
-            job.process.wait()
+            try:
+                job.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:  # it hangs: it goes, and what it started
+                if hasattr(os, "killpg"):
+                    os.killpg(job.process.pid, signal.SIGKILL)
+                job.process.kill()
+                job.process.wait()
+            shutil.rmtree(job.folder, ignore_errors=True)

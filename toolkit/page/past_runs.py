@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.records import ScoreRecord
 from toolkit.paths import runs_folder
@@ -27,9 +28,10 @@ class PastRun:
     def id(self) -> str:
         return hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
 
-    def pictures(self) -> list[Path]:
-        """The pictures in it."""
-        return sorted(path for path in self.folder.iterdir() if path.suffix in PICTURES and path.name[0] != ".")
+    def pictures(self) -> dict[str, Path]:
+        """The pictures in it, by name."""
+        paths = sorted(path for path in self.folder.iterdir() if path.suffix in PICTURES and path.name[0] != ".")
+        return {path.name: path for path in paths}
 
     def summary(self) -> dict[str, Any]:
         """What a table of runs shows; a ``ToolkitError`` where its record is damaged."""
@@ -38,17 +40,16 @@ class PastRun:
         with suppress(ToolkitError):  # not every recipe scores something
             scores = read_json(self.folder, "scores.json", dict[str, ScoreRecord])
         options = {key: value for key, value in record["options"].items() if isinstance(value, str | int | float)}
-        kept = {key: record.get(key) for key in ("recipe", "status", "date", "seconds", "process", "best_epoch")}
-        pictures = [path.name for path in self.pictures()]
-        return {"id": self.id, **kept, "options": options, "scores": scores, "pictures": pictures}
+        kept = {key: record.get(key) for key in ("recipe", "status", "date")}
+        return {"id": self.id, **kept, "options": options, "scores": scores, "pictures": list(self.pictures())}
 
     def details(self) -> dict[str, Any]:
         """That, and the numbers behind its curves as far as there are any yet."""
         history: list[dict[str, str]] = []
-        if (self.folder / "history.csv").is_file():
-            with (self.folder / "history.csv").open() as stream:
-                history = list(csv.DictReader(stream))
         rates: dict[str, Any] = {}
+        with suppress(ToolkitError, csv.Error):
+            lines = read_file(self.folder / "history.csv").decode(errors="replace").splitlines()
+            history = list(csv.DictReader(lines, restkey="more"))
         with suppress(ToolkitError):
             rates = read_json(self.folder, "lr_find.json")
         return {**self.summary(), "history": history, "lr_find": rates}
@@ -64,6 +65,6 @@ def summaries() -> list[dict[str, Any]]:
     """The latest runs whose records are not damaged."""
     listed = []
     for run in list(past_runs())[:MOST]:
-        with suppress(ToolkitError):
+        with suppress(ToolkitError, OSError):  # somebody may remove one at this moment
             listed.append(run.summary())
     return listed

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import threading
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from toolkit.images.one_or_many import shows_many
 from toolkit.images.reading import decode
 from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import ModelCard, load_model, published_models
-from toolkit.page.past_runs import past_runs
+from toolkit.page.past_runs import PastRun, past_runs
 from toolkit.paths import atomic_write, runs_folder
 from toolkit.reporting.sheet_pictures import draw_found
 
@@ -27,13 +29,22 @@ MOST_LOADED = 8
 USUAL = "mnist_resnet"
 
 
+@dataclass
+class Reader:
+    """A model; and training images with their features, once somebody has asked why it read something."""
+
+    network: nn.Module
+    card: ModelCard
+    known: Any = None
+
+
 class Readers:
     """The published models and the latest fine-tuned ones, by ids."""
 
-    def __init__(self, digits: Path | None, folder: Path) -> None:
-        self.digits, self.folder = digits, folder
-        self.loaded: dict[str | Path, tuple[nn.Module, ModelCard]] = {}
-        self.known: dict[str | Path, Any] = {}  # training images among which the nearest are looked for
+    def __init__(self, digits: Path | None) -> None:
+        self.digits = digits
+        self.loaded: dict[str | Path, Reader] = {}
+        self.loading = threading.Lock()
 
     def choices(self) -> list[dict[str, Any]]:
         """What the page offers; the published model and the latest fine-tuned one are ticked."""
@@ -44,7 +55,7 @@ class Readers:
         ]
         return published + tuned
 
-    def _tuned(self) -> list[Any]:
+    def _tuned(self) -> list[PastRun]:
         return [run for run in past_runs("finetune_*") if (run.folder / "model" / "model.json").is_file()][:MOST_RUNS]
 
     def place(self, name: str) -> str | Path:
@@ -53,33 +64,43 @@ class Readers:
             return name
         for run in self._tuned():
             if run.id == name:
-                return Path(run.folder)
+                return run.folder
         raise ToolkitError(f"There is no model '{name[:40]}'. Choose one that the page shows.")
 
-    def load(self, place: str | Path = USUAL) -> tuple[nn.Module, ModelCard]:
+    def load(self, place: str | Path = USUAL) -> Reader:
         """A model, read from the disk the first time."""
-        if place not in self.loaded:
-            while len(self.loaded) >= MOST_LOADED:
-                self.loaded.pop(next(iter(self.loaded)))
-            self.loaded[place] = load_model(place)
-        return self.loaded[place]
+        with self.loading:
+            if place not in self.loaded:
+                while len(self.loaded) >= MOST_LOADED:
+                    self.loaded.pop(next(iter(self.loaded)))
+                self.loaded[place] = Reader(*load_model(place))
+            return self.loaded[place]
+
+    def chosen(self, request: Request) -> list[Reader]:
+        """The models that the request names."""
+        if names := request.query_params.getlist("model")[:MOST_LOADED]:
+            return [self.load(self.place(name)) for name in names]
+        raise ToolkitError("No model is chosen. Tick one.")
 
     def read(self, request: Request, sent: bytes) -> dict[str, Any]:
-        """What the models that the request names read in a drawing or a photo, of one or of many."""
-        grey = decode(sent, "The picture")
-        chosen = [self.load(self.place(name)) for name in request.query_params.getlist("model")[:MOST_LOADED]]
-        if not chosen:
-            raise ToolkitError("No model is chosen. Tick one.")
+        """What the models read in a drawing or a photo, of one or of many."""
+        grey, chosen = decode(sent, "The picture"), self.chosen(request)
         if shows_many(grey):
-            found = [read_many(network, card.classes, grey) for network, card in chosen]
+            found = [read_many(reader.network, reader.card.classes, grey) for reader in chosen]
             models: list[dict[str, Any]] = [
-                {"name": card.name, "rows": [[one.top[0][0] + "?" * (not one.sure) for one in row] for row in rows]}
-                for (_, card), rows in zip(chosen, found, strict=True)
+                {
+                    "name": reader.card.name,
+                    "rows": [[one.top[0][0] + "?" * (not one.sure) for one in row] for row in rows],
+                }
+                for reader, rows in zip(chosen, found, strict=True)
             ]
-            return {"many": True, "picture": data_uri(_png(draw_found(grey, found[0]))), "models": models}
-        answers = [read_one(network, card.classes, grey, min(5, len(card.classes))) for network, card in chosen]
-        models = [{"name": card.name, "top": top} for (_, card), (top, _) in zip(chosen, answers, strict=True)]
-        return {"many": False, "image": data_uri(_png(Image.fromarray(255 - answers[0][1]))), "models": models}
+            return {"many": True, "picture": _png(draw_found(grey, found[0])), "models": models}
+        classes = [reader.card.classes for reader in chosen]
+        answers = [
+            read_one(reader.network, own, grey, min(5, len(own))) for reader, own in zip(chosen, classes, strict=True)
+        ]
+        models = [{"name": reader.card.name, "top": top} for reader, (top, _) in zip(chosen, answers, strict=True)]
+        return {"many": False, "picture": _png(Image.fromarray(255 - answers[0][1])), "models": models}
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Why they read it so: a picture for each."""
@@ -90,14 +111,11 @@ class Readers:
 
         image = normal_form(isolate_ink(decode(sent, "The drawing")))
         models = []
-        for name in request.query_params.getlist("model")[:MOST_LOADED]:
-            place = self.place(name)
-            network, card = self.load(place)
-            if place not in self.known:
-                self.known[place] = know(network, training_images(card, self.digits)[0])
-            explained = explain(network, card.classes, image, self.known[place])
-            picture = figure_png(plot_explanations([("drawing", explained)]))
-            models.append({"name": card.name, "said": str(explained), "picture": data_uri(picture)})
+        for reader in self.chosen(request):
+            reader.known = reader.known or know(reader.network, training_images(reader.card, self.digits)[0])
+            explained = explain(reader.network, reader.card.classes, image, reader.known)
+            picture = _data_uri(figure_png(plot_explanations([("drawing", explained)])))
+            models.append({"name": reader.card.name, "said": str(explained), "picture": picture})
         return {"models": models}
 
     def keep(self, request: Request, sent: bytes) -> dict[str, Any]:
@@ -110,12 +128,11 @@ class Readers:
         return {"said": f"Put aside as {label}: {path}"}
 
 
-def data_uri(picture: bytes) -> str:
-    """A PNG within JSON."""
-    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"
-
-
-def _png(image: Image.Image) -> bytes:
+def _png(image: Image.Image) -> str:
     stream = io.BytesIO()
     image.save(stream, "PNG")
-    return stream.getvalue()
+    return _data_uri(stream.getvalue())
+
+
+def _data_uri(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode()}"

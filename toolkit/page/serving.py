@@ -1,10 +1,11 @@
 """``python -m toolkit page``: opens the page, and ends what it started."""
 
 import threading
-import time
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 
+from toolkit.errors import ToolkitError
 from toolkit.page.app import Page
 from toolkit.page.gate import Gate, listen, server
 
@@ -15,17 +16,18 @@ def serve(port: int, phone: bool, browser: bool, digits: Path | None) -> None:
     port = own.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     page = Page(digits, phone)
-    running = server(Gate(page.app(), (f"127.0.0.1:{port}", f"localhost:{port}")))
+    names = ["127.0.0.1", "localhost"] if port == 80 else []  # browsers leave the usual port out
+    running = server(Gate(page.app(), (f"127.0.0.1:{port}", f"localhost:{port}", *names)))
 
-    def open_when_ready() -> None:
-        while not running.started:
-            time.sleep(0.05)
-        print(f"Page: {address} (Ctrl-C ends it, and what it started; the same command goes on there)", flush=True)
-        if browser:
-            webbrowser.open(address)
+    def get_ready() -> None:
+        with suppress(ToolkitError):  # who draws is told
+            page.readers.load()  # ready before somebody has drawn
 
-    threading.Thread(target=open_when_ready, daemon=True).start()
-    loading = threading.Thread(target=page.readers.load)  # ready before somebody has drawn
+    # who asks already waits: the socket listens
+    print(f"Page: {address} (Ctrl-C ends it, and what it started; the same command goes on there)", flush=True)
+    if browser:  # in a thread, since a browser in the terminal gives back nothing before it ends
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    loading = threading.Thread(target=get_ready)
     loading.start()
     try:
         running.run([own])

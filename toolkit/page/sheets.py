@@ -1,24 +1,26 @@
 """The sheet's step: photos that were uploaded, what was found on them, and the corrections a browser sends."""
 
 import io
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from PIL import Image
+from pydantic import Field
 from typing_extensions import TypedDict
 
-from toolkit.data.corrections import parse_corrections
+from toolkit.classes import check_name
+from toolkit.data.corrections import NOTHING, parse_corrections
 from toolkit.data.image_sets import existing_sets, read_all_sets
-from toolkit.data.sheet_layout import choose_layouts
+from toolkit.data.sheet_layout import Layout, choose_layouts
 from toolkit.data.sheets import Reading
 from toolkit.data.splits import USUAL_DIVISION, parse_division
 from toolkit.errors import ToolkitError
 from toolkit.experiments.cutting import Cutting, cut_sheets, divide, judge_with, read_sheets
-from toolkit.images.reading import decode
+from toolkit.images.reading import decode, read_grey
 from toolkit.images.sheet import turn_box
 from toolkit.paths import ROOT, atomic_write
 from toolkit.reporting.sheet_pictures import draw_sets
@@ -26,6 +28,8 @@ from toolkit.reporting.sheet_pictures import draw_sets
 SHOWN = 1600  # pixels of a photo's longer side on the page
 MOST_PHOTOS = 20
 MODEL = "mnist_resnet"
+# letters: what they may stand for, A*9999, is two thousand times as long
+Words = Annotated[str, Field(max_length=4000)]
 
 
 class PhotoCorrections(TypedDict):
@@ -39,10 +43,20 @@ class PhotoCorrections(TypedDict):
 class Asked(TypedDict):
     """What somebody says of the photos: what is written, how to divide it, and what to correct on each."""
 
-    rows: str
-    digit: str
-    per_class: str
+    rows: Words
+    digit: Words
+    per_class: Words
     corrections: list[PhotoCorrections]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found on a photo that ``said`` so much about it; of its picture only the size, and a JPEG to show."""
+
+    said: Any
+    shown: bytes
+    reading: Reading | None = None
+    complaint: str = ""
 
 
 @dataclass
@@ -52,36 +66,65 @@ class SheetDesk:
     folder: Path  # for the photos
     digits: Path | None  # where the three sets go
     photos: list[Path] = field(default_factory=list)
-    readings: Sequence[Reading] = ()
+    seen: dict[Path, Seen] = field(default_factory=dict)
     cutting: Cutting | None = None
-    name: str = field(default_factory=lambda: secrets.token_hex(8))
+    made: bool = False  # whether a run's record names the photos
+    added: int = 0
 
     def add(self, content: bytes) -> None:
         """Keep an uploaded photo, after the checks of every image file."""
+        decode(content, "What was sent")
         if len(self.photos) >= MOST_PHOTOS:
             raise ToolkitError(f"{MOST_PHOTOS} photos are enough for one sheet. Cut these first.")
-        photo = self.folder / self.name / f"photo_{len(self.photos) + 1}.jpg"
-        decode(content, photo.name)
+        self.added += 1
+        photo = self.folder / f"photo_{self.added}.jpg"
         with atomic_write(photo) as temporary:
             temporary.write_bytes(content)
         self.photos.append(photo)
 
+    def drop(self, number: int) -> None:
+        """Do without a photo."""
+        if number < len(self.photos):
+            self.cutting = None
+            self.seen.pop(self.photos.pop(number), None)
+
+    def forget(self) -> None:
+        """Remove the photos, unless sets were made of them."""
+        if not self.made:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
     def read(self, asked: Asked) -> dict[str, Any]:
         """What is found; the sets can be made when it is what was promised."""
         self.cutting = None
-        arguments = self._arguments(asked)
-        division, layouts = arguments["division"], arguments["layouts"]
-        corrections = parse_corrections(self.photos, arguments["skip"], arguments["label"], arguments["add"])
+        words = self._words(asked)
+        photos, division = words["photos"], words["division"]
+        corrections = parse_corrections(photos, words["skip"], words["label"], words["add"])
         judge = judge_with(MODEL)
-        self.readings = read_sheets(self.photos, layouts, corrections, division, judge)
-        reason = ""
-        if not any(reading.complaints for reading in self.readings):
+        for photo, layout in zip(photos, words["layouts"], strict=True):
+            said = (layout, division, corrections[photo])
+            if photo in self.seen and self.seen[photo].said == said:
+                continue  # reading takes seconds, and a correction concerns one photo
             try:
-                self.cutting = divide(self.readings, False, division, 0, judge)
+                (reading,) = read_sheets([photo], [layout], corrections, division, judge)
+            except ToolkitError as error:
+                complaint = str(error).replace(str(photo), "this photo")
+                if corrections[photo] != NOTHING:  # the last correction is to blame: the page takes it back
+                    raise ToolkitError(complaint) from error
+                self.seen[photo] = Seen(said, _shown(read_grey(photo)), complaint=complaint)
+                continue
+            size = np.broadcast_to(np.uint8(255), reading.picture.shape)  # takes no memory
+            shown = _shown(np.rot90(reading.picture, reading.turns))
+            self.seen[photo] = Seen(said, shown, replace(reading, picture=size))
+        seen = [self.seen[photo] for photo in photos]
+        readings = [one.reading for one in seen if one.reading and not one.reading.complaints]
+        reason = ""
+        if len(readings) == len(photos):
+            try:
+                self.cutting = divide(readings, False, division, 0, judge)
             except ToolkitError as error:
                 reason = str(error)
         return {
-            "photos": [self._record(number) for number in range(len(self.photos))],
+            "photos": [self._record(number, one) for number, one in enumerate(seen)],
             "ready": self.cutting is not None,
             "reason": reason,
             "exist": [path.name for path in existing_sets(self.digits or ROOT)],
@@ -89,14 +132,8 @@ class SheetDesk:
 
     def make(self, asked: Asked) -> Path:
         """Cut the three sets, the former ones put aside; returns the run's folder."""
-        return cut_sheets(self.photos, out=self.digits, replace=True, model=MODEL, **self._arguments(asked))
-
-    def picture(self, number: int) -> bytes:
-        """A photo, upright, as JPEG."""
-        reading = self.readings[number]
-        image = Image.fromarray(np.ascontiguousarray(np.rot90(reading.picture, reading.turns)))
-        image.thumbnail((SHOWN, SHOWN))
-        return _encoded(image, "JPEG")
+        self.made = True
+        return cut_sheets(out=self.digits, replace=True, model=MODEL, **self._words(asked))
 
     def contact_sheet(self) -> bytes:
         """The sets that would be made, as PNG."""
@@ -104,35 +141,41 @@ class SheetDesk:
             raise ToolkitError("The counts are not right yet. Correct the photos first.")
         return _encoded(self.cutting.contact_sheet(), "PNG")
 
-    def _arguments(self, asked: Asked) -> dict[str, Any]:
+    def _words(self, asked: Asked) -> dict[str, Any]:
         """What the command line would pass to ``cut_sheets``."""
-        if not self.photos:
+        photos = tuple(self.photos)
+        if not photos:
             raise ToolkitError("There is no photo yet. Upload one.")
         division = parse_division(asked["per_class"]) if asked["per_class"] else None
-        rows, digit = asked["rows"] or None, asked["digit"] or None
-        named = list(zip(self.photos, asked["corrections"], strict=False))
+        rows, digit, each = asked["rows"] or None, asked["digit"] or None, asked["digit"].split(",")
+        layouts: list[Layout | None] = [Layout(one=check_name(name.strip())) for name in each if rows is None and digit]
+        if len(layouts) != len(photos):  # not a class for each photo
+            layouts = choose_layouts(photos, rows, digit and check_name(digit), (division or USUAL_DIVISION).row)
+        named = list(zip(photos, asked["corrections"], strict=False))
         return {
-            "layouts": choose_layouts(self.photos, rows, digit, (division or USUAL_DIVISION).row),
+            "photos": photos,
+            "layouts": layouts,
             "division": division,
             "skip": [f"{photo.name}:{place}" for photo, own in named for place in own["skip"]],
             "label": [f"{photo.name}:{at}={name}" for photo, own in named for at, name in own["label"].items()],
             "add": [
-                f"{photo.name}:{','.join(map(str, self._stored(number, box)))}"
-                for number, (photo, own) in enumerate(named)
+                f"{photo.name}:{','.join(map(str, self._stored(photo, box)))}"
+                for photo, own in named
                 for box in own["add"]
             ],
         }
 
-    def _stored(self, number: int, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    def _stored(self, photo: Path, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
         """A box of the upright photo in the photo as it is stored."""
-        if number >= len(self.readings):
+        if photo not in self.seen or not (reading := self.seen[photo].reading):
             raise ToolkitError("This photo has not been read yet, so no frame can be added to it.")
-        reading = self.readings[number]
         height, width = reading.picture.shape
         return turn_box(box, -reading.turns, *((height, width) if reading.turns % 2 else (width, height)))
 
-    def _record(self, number: int) -> dict[str, Any]:
-        reading = self.readings[number]
+    def _record(self, number: int, seen: Seen) -> dict[str, Any]:
+        reading = seen.reading
+        if not reading:
+            return {"frames": [], "left_out": [], "counts": [], "complaints": [seen.complaint]}
         height, width = reading.picture.shape
         labels = self.cutting.labels[number] if self.cutting else None
         doubts = self.cutting.doubts_of(number) if self.cutting else None
@@ -163,6 +206,13 @@ def present_sets(digits: Path | None) -> bytes:
     sets = read_all_sets(digits)
     none: Mapping[str, list[list[str]]] = {name: [[] for _ in images.labels] for name, images in sets.items()}
     return _encoded(draw_sets(sets, none, "the sets as they are"), "PNG")
+
+
+def _shown(picture: np.ndarray) -> bytes:
+    """A photo, uint8 (H, W), upright, as JPEG."""
+    image = Image.fromarray(np.ascontiguousarray(picture))
+    image.thumbnail((SHOWN, SHOWN))
+    return _encoded(image, "JPEG")
 
 
 def _encoded(image: Image.Image, form: str) -> bytes:
