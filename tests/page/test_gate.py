@@ -77,7 +77,7 @@ def phone(monkeypatch):
 
 def test_a_phone_sends_one_photo_and_the_door_closes(phone):
     assert "Send one photo" in httpx.get(phone.address).text
-    answer = httpx.post(phone.address, files={"photo": ("a.jpg", b"a picture")})
+    answer = httpx.post(phone.address, content=b"a picture")
     assert answer.status_code == 200
     assert phone.kept == [b"a picture"]
     phone.thread.join(10)
@@ -87,26 +87,66 @@ def test_a_phone_sends_one_photo_and_the_door_closes(phone):
 
 
 def test_what_is_no_photo_does_not_close_the_door(phone):
-    assert "not an image" in httpx.post(phone.address, files={"photo": ("a.jpg", b"no picture")}).text
-    for body in ({"data": {"photo": "x"}}, {"files": {"other": ("a.jpg", b"x")}}, {"content": b"x"}):
-        assert httpx.post(phone.address, **body).status_code == 400
+    answer = httpx.post(phone.address, content=b"no picture")
+    assert answer.status_code == 400
+    assert "not an image" in answer.json()["error"]
     assert phone.kept == []
-    assert httpx.post(phone.address, files={"photo": ("a.jpg", b"x")}).status_code == 200
+    assert httpx.post(phone.address, content=b"x").status_code == 200
+
+
+def begin_upload(door, length):
+    """A connection on which an upload of so many bytes has begun."""
+    host, port = httpx.URL(door.address).host, httpx.URL(door.address).port
+    connection = socket.create_connection((host, port))
+    path = httpx.URL(door.address).path
+    connection.sendall(f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: {length}\r\n\r\nx".encode())
+    return connection
+
+
+def test_an_upload_that_breaks_off_leaves_the_door_open(phone, caplog):
+    with begin_upload(phone, 100):
+        while not phone.receiving:
+            pass
+        assert "on its way" in httpx.post(phone.address, content=b"another").json()["error"]
+    while phone.receiving:
+        pass
+    assert httpx.post(phone.address, content=b"a picture").status_code == 200
+    assert phone.kept == [b"a picture"]
+    assert caplog.text == ""
+
+
+def test_a_slow_upload_does_not_keep_a_door_open_that_was_closed(phone):
+    with begin_upload(phone, 100):
+        while not phone.receiving:
+            pass
+        phone.close()
+        phone.thread.join(20)
+    assert not phone.thread.is_alive()
+    assert phone.socket.fileno() == -1
+    assert phone.kept == []
+
+
+def test_a_door_nobody_comes_to_closes(monkeypatch):
+    monkeypatch.setattr(gate, "own_address", lambda: "127.0.0.1")
+    monkeypatch.setattr(gate, "OPEN_FOR", 0.01)
+    door = PhoneDoor(lambda content: None)
+    door.thread.join(20)
+    assert not door.thread.is_alive()
+    assert not door.open
 
 
 def test_without_the_token_there_is_nothing(phone):
-    root = phone.address.rpartition("/")[0]
-    for place in (root, f"{root}/", f"{root}/{'x' * 32}", f"{root}/state", f"{phone.address}/x"):
-        assert httpx.get(place).status_code == 404
-        assert httpx.post(place, files={"photo": ("a.jpg", b"x")}).status_code in (404, 405)
+    root = phone.address.rpartition("/")[0].rpartition("/")[0]
+    for place in (root, f"{root}/", f"{root}/{'x' * 32}/", f"{root}/state", f"{phone.address}page.js"):
+        assert httpx.get(place, follow_redirects=True).status_code == 404
+        assert httpx.post(place, content=b"x", follow_redirects=True).status_code in (404, 405)
     assert httpx.get(phone.address, headers={"host": "evil.example"}).status_code == 403
     assert phone.kept == []
 
 
 def test_too_much_is_not_taken_in(phone, monkeypatch):
-    monkeypatch.setattr(gate, "LARGEST_FILE", 1000)
     monkeypatch.setattr(gate.body_of, "__defaults__", (1000,))
-    answer = httpx.post(phone.address, files={"photo": ("a.jpg", b"x" * 2000)})
+    answer = httpx.post(phone.address, content=b"x" * 2000)
     assert answer.status_code == 400
     assert "larger than" in answer.text
 

@@ -1,8 +1,10 @@
 """The page in a real browser, as somebody who sees it for the first time."""
 
+import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -11,11 +13,13 @@ import pytest
 from PIL import Image
 
 from tests.page.conftest import png
-from toolkit.data.image_sets import find_problems
+from toolkit.data.image_sets import find_problems, save_sets
 from toolkit.errors import ToolkitError
-from toolkit.page.gate import listen
+from toolkit.images.reading import decode
+from toolkit.page import gate
+from toolkit.page.gate import PhoneDoor, listen
 from toolkit.page.serving import serve
-from toolkit.paths import ROOT, runs_folder
+from toolkit.paths import ROOT
 
 playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
 CHROMIUM = shutil.which("chromium")
@@ -26,20 +30,33 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromiu
 LONG = 120_000  # ms: a machine may be busy
 
 
-@pytest.fixture
-def address(digits):
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, examples):
+    """Where the page of these tests has its sets, in ``digits``, and its ``runs``."""
+    folder = tmp_path_factory.mktemp("page")
+    save_sets(folder / "digits", examples)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(place):
     """Of a page that was started as one does; Ctrl-C ends it without a trace."""
-    words = [sys.executable, "-m", "toolkit", "page", "--port", "0", "--no-browser", "--digits", str(digits)]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    words = [sys.executable, "-m", "toolkit", "page", "--port", "0", "--no-browser", "--digits", str(place / "digits")]
+    env = {**os.environ, "TOOLKIT_RUNS": str(place / "runs")}
+    with subprocess.Popen(
+        words, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         said = process.stdout.readline()
         yield re.search(r"http://127\.0\.0\.1:\d+", said)[0]
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert "Traceback" not in errors
     assert process.returncode == 130
+    # what is left are runs, and the photos of which sets were made
+    assert len(list((place / "runs" / "page").iterdir())) == len(list((place / "runs").glob("sheet_cut/*/run.json")))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=CHROMIUM, args=[f"--{word}" for word in QUIET])
@@ -54,11 +71,13 @@ def page(browser, address):
     asked, failures = [], []
     tab.on("request", lambda request: asked.append(request.url))
     tab.on("pageerror", lambda error: failures.append(str(error)))
+    tab.on("console", lambda said: failures.append(said.text) if "Content Security" in said.text else None)
     tab.set_default_timeout(LONG)
     tab.goto(address)
     tab.wait_for_selector("body[data-ready]")
     yield tab
-    assert {url for url in asked if not url.startswith((address, "data:", "blob:"))} == set()
+    tab.close()
+    assert {url for url in asked if not url.startswith((address, "data:"))} == set()
     assert failures == []
 
 
@@ -80,13 +99,13 @@ def shows(page, selector, text):
 
 
 @needs_browser
-def test_the_five_steps(page, address, digits, pale_photo):
+def test_the_five_steps(page, place, pale_photo):
     # 1: a photo with a row of eleven; the twelfth is framed by hand, a hostile file does no harm
     photo, (left, top, right, bottom) = pale_photo
     page.set_input_files(
         "#photos", {"name": "evil.jpg", "mimeType": "image/jpeg", "buffer": b"<script>alert(1)</script>"}
     )
-    shows(page, "#message", "is not an image")
+    shows(page, "#message", "evil.jpg: What was sent is not an image")
     page.set_input_files("#photos", photo)
     shows(page, "#reading", "row 10 (the 9s) has 11 digits, expected 12")
     assert page.locator("#make").is_disabled()
@@ -103,8 +122,8 @@ def test_the_five_steps(page, address, digits, pale_photo):
     playwright.expect(page.locator("#sets img")).to_have_count(2)
     page.click("#make")
     shows(page, "#reading", "The three sets are made")
-    assert find_problems(digits) == []
-    assert list(runs_folder().glob("sheet_cut/*/replaced sets/Training Set"))
+    assert find_problems(place / "digits") == []
+    assert list((place / "runs").glob("sheet_cut/*/replaced sets/Training Set"))
 
     # 2: the finder's curve, overruled by a click; then a short training, and a long one that is stopped after a reload
     page.click("text=2 Train")
@@ -138,7 +157,7 @@ def test_the_five_steps(page, address, digits, pale_photo):
     page.select_option("#keep-class", "7")
     page.click("#keep button")
     shows(page, "#answers", "Put aside as 7")
-    assert len(list(runs_folder().glob("drawn/7/*.jpg"))) == 1
+    assert len(list((place / "runs").glob("drawn/7/*.jpg"))) == 1
     page.set_input_files("#digit-photo", photo)
     playwright.expect(page.locator("#answers img")).to_have_count(1, timeout=LONG)
 
@@ -214,6 +233,35 @@ def test_a_frame_can_be_corrected_by_keyboard_alone(page, sheet_photo):
     page.focus(".frame.out")
     page.keyboard.press("Enter")
     shows(page, "#reading", "120 found, as promised")
+
+
+@needs_browser
+def test_an_upload_that_is_closed_in_the_middle_leaves_no_trace(browser, address):
+    """Of which ``address`` would find one when it ends."""
+    host, _, port = address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"POST /sheets/new/photos HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 1000\r\n\r\nx"
+        connection.sendall(head.encode())
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(head.replace("1000", "1").encode())
+        assert connection.recv(1000).startswith(b"HTTP/1.1 400")
+
+
+@needs_browser
+def test_a_phone_sends_a_photo_by_its_own_page(browser, monkeypatch, sheet_photo, tmp_path):
+    monkeypatch.setattr(gate, "own_address", lambda: "127.0.0.1")
+    kept = []
+    door = PhoneDoor(lambda content: decode(content, "What was sent") is not None and kept.append(content))
+    phone = browser.new_page(viewport={"width": 360, "height": 700})
+    phone.goto(door.address)
+    phone.set_input_files("#photo", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"none"})
+    shows(phone, "#said", "is not an image")
+    phone.set_input_files("#photo", sheet_photo)
+    shows(phone, "#said", "The photo has arrived")
+    phone.close()
+    door.thread.join(20)
+    assert not door.thread.is_alive()
+    assert kept == [sheet_photo.read_bytes()]
 
 
 def test_a_port_that_is_taken_is_one_line(digits):

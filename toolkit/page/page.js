@@ -2,15 +2,15 @@
 
 const $ = (id) => document.getElementById(id);
 const STEPS = ["sheet", "train", "draw", "look", "home"];
+const SVG = ["svg", "path", "circle", "line", "text", "title"];
 let state = {};
-let chosenRate = null; // clicked on the finder's curve
 
 /** An element with properties (data-, aria- and SVG's as attributes) and children. */
 function el(tag, properties = {}, ...children) {
-  const svg = ["svg", "path", "circle", "line", "text", "title"].includes(tag);
+  const svg = SVG.includes(tag);
   const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
   for (const [key, value] of Object.entries(properties)) {
-    if (svg || key.includes("-") || key === "role" || key === "for") node.setAttribute(key, value);
+    if (svg || key.includes("-") || key === "role") node.setAttribute(key, value);
     else if (key === "style") Object.assign(node.style, value);
     else node[key] = value;
   }
@@ -18,67 +18,85 @@ function el(tag, properties = {}, ...children) {
   return node;
 }
 
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const plain = (name) => name.replaceAll("_", " ");
+const link = (step, text) => el("a", { href: `#${step}` }, text);
+
 function complain(text) {
   $("message").hidden = !text;
-  $("message").textContent = text || "";
+  $("message").textContent = text;
 }
 
-/** What the server answers; its one line of complaint is shown and thrown. */
+/** What the server answers; its one line of complaint is thrown. */
 async function ask(path, body) {
-  const blob = body instanceof Blob;
-  const options = body === undefined ? {} : { method: "POST", body: blob ? body : JSON.stringify(body) };
-  let answer;
-  try {
-    const response = await fetch(path, options);
-    answer = await response.json();
-    if (!response.ok) throw new Error(answer.error || `The page answered ${response.status}.`);
-  } catch (error) {
-    const gone = error instanceof TypeError;
-    complain(gone ? "The page's program does not answer. Start it again: python -m toolkit page" : error.message);
-    throw error;
-  }
-  complain("");
+  const options = body === undefined ? {} : { method: "POST", body: body instanceof Blob ? body : JSON.stringify(body) };
+  const response = await fetch(path, options).catch(() => {
+    throw new Error("The page's program does not answer. Start it again: python -m toolkit page");
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Error(answer?.error || `The page answered ${response.status}. Reload it.`);
   return answer;
 }
 
-/** A handler that disables its button while it works; what failed has been said already. */
-function working(button, work) {
-  return async (event) => {
-    event?.preventDefault();
-    button.disabled = true;
-    try { await work(); } catch (error) { console.info(error.message); } finally { button.disabled = false; }
-  };
+/** Do what was asked for, its button disabled meanwhile; what goes wrong is said at the top. */
+async function attempt(work, button = null) {
+  const focused = document.activeElement;
+  complain("");
+  if (button) button.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    if (error.constructor !== Error) throw error; // a mistake of this script
+    complain(error.message);
+  } finally {
+    if (button) button.disabled = false;
+    if (document.activeElement === document.body) focused?.focus({ preventScroll: true });
+  }
 }
 
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-const plain = (name) => name.replaceAll("_", " ");
+const press = (id, work) => { $(id).onclick = () => attempt(work, $(id)); };
+
+function submit(form, work) {
+  const button = form.querySelector("button:not([type=button])");
+  form.onsubmit = (event) => { event.preventDefault(); attempt(work, button); };
+  return form;
+}
+
+/** The choices of a select, which keeps its value where that is still among them. */
+function choices(select, pairs, usual = select.value) {
+  select.replaceChildren(...pairs.map(([value, text]) => el("option", { value, selected: value === usual }, text)));
+}
 
 // ---- 1 Sheet -----------------------------------------------------------------------------------------------------
 
-const sheet = { id: null, corrections: [], found: null };
+const sheet = { id: "new", corrections: [], found: null, turn: Promise.resolve() };
 
-async function upload(files) {
-  for (const file of files) await take(file);
-  await readSheet();
-}
+/** Work on the photos, one piece after the other: two answers that cross would show what is no longer so. */
+const inTurn = (work) => { sheet.turn = sheet.turn.catch(() => {}).then(work); return sheet.turn; };
 
-async function take(file) {
-  $("reading").textContent = "Sending the photo …";
-  const added = await ask(sheet.id ? `photos?sheet=${sheet.id}` : "photos", file).catch((error) => {
-    $("reading").textContent = "";
-    throw error;
-  });
-  sheet.id = added.sheet;
-  while (sheet.corrections.length < added.photos) sheet.corrections.push({ skip: [], label: {}, add: [] });
+const upload = (files) => attempt(() => inTurn(async () => {
+  const refused = [];
+  for (const [i, file] of files.entries()) {
+    $("reading").textContent = `Sending photo ${i + 1} of ${files.length} …`;
+    await ask(`sheets/${sheet.id}/photos`, file).then(took, (error) => refused.push(`${file.name || "The photo"}: ${error.message}`));
+  }
+  $("reading").textContent = "";
+  if (sheet.corrections.length) await readSheet();
+  if (refused.length) throw new Error(refused.join(" "));
+}));
+
+function took(added) {
+  if (added.sheet !== sheet.id) Object.assign(sheet, { id: added.sheet, corrections: [] }); // the program was started again
+  while (sheet.corrections.length < added.photos) sheet.corrections.push({ out: {}, label: {}, add: [] });
 }
 
 const asked = () => ({
-  rows: $("rows").value, digit: $("digit").value, per_class: $("per-class").value, corrections: sheet.corrections,
+  rows: $("rows").value, digit: $("digit").value, per_class: $("per-class").value,
+  corrections: sheet.corrections.map(({ out, label, add }) => ({ skip: Object.keys(out), label, add })),
 });
 
 async function readSheet() {
-  if (!sheet.corrections.length) return;
-  $("reading").textContent = "Reading …";
+  $("reading").textContent = "Reading, which takes some seconds …";
   $("make").disabled = $("preview").disabled = true;
   try {
     sheet.found = await ask(`sheets/${sheet.id}`, asked());
@@ -87,40 +105,59 @@ async function readSheet() {
     throw error;
   }
   const { photos, ready, reason, exist } = sheet.found;
-  const count = photos.reduce((sum, photo) => sum + photo.frames.length, 0);
-  const doubts = photos.reduce((sum, photo) => sum + photo.frames.filter((frame) => frame.doubt).length, 0);
-  const wrong = photos.flatMap((photo) => photo.complaints).join("; ") || reason;
+  took({ sheet: sheet.id, photos: photos.length });
+  const frames = photos.flatMap((photo) => photo.frames);
+  const doubts = frames.filter((frame) => frame.doubt).length;
+  const wrong = photos.flatMap((photo, i) => photo.complaints.map((text) => (photos.length > 1 ? `photo ${i + 1}: ${text}` : text)));
   $("reading").textContent = ready
-    ? `${count} found, as promised. ${doubts ? `${doubts} doubtful, in orange: look at them.` : "None is doubtful."}`
-    : `${count} found. Not right yet: ${wrong}.`;
-  $("how-to-correct").hidden = false;
+    ? `${frames.length} found, as promised. ${doubts ? `${doubts} doubtful, in orange: look at them, then make the sets.` : "None is doubtful: make the sets."}`
+    : `${frames.length} found. Not right yet: ${wrong.slice(0, 3).join("; ") || reason}${wrong.length > 3 ? `; and ${wrong.length - 3} more` : ""}.`;
+  $("how-to-correct").hidden = $("sheet-make").hidden = false;
   $("make").disabled = $("preview").disabled = !ready;
   $("aside").textContent = exist.length ? "The sets that exist will be put aside, not deleted." : "";
+  $("sets").replaceChildren();
   $("found").replaceChildren(...photos.map(drawPhoto));
 }
 
+/** Correct a photo and have it read again; what the server refuses is taken back. */
+const correct = (number, change, place) => attempt(() => inTurn(async () => {
+  const before = structuredClone(sheet.corrections);
+  change(sheet.corrections[number]);
+  try {
+    await readSheet();
+  } catch (error) {
+    sheet.corrections = before;
+    await readSheet();
+    throw error;
+  }
+  // the photo was drawn anew: who works by keyboard stands where they were
+  $("found").children[number].querySelector(`[data-place="${place}"]`)?.focus({ preventScroll: true });
+}));
+
 function drawPhoto(photo, number) {
-  const own = sheet.corrections[number];
   const at = ([left, top, right, bottom]) => ({
     left: `${(100 * left) / photo.width}%`, top: `${(100 * top) / photo.height}%`,
     width: `${(100 * (right - left)) / photo.width}%`, height: `${(100 * (bottom - top)) / photo.height}%`,
   });
-  const editor = el("div", { className: "bar" });
+  const editor = el("div", { className: "editor" });
   const image = el("img", { src: `sheets/${sheet.id}/${number}?${Date.now()}`, alt: `photo ${number + 1}, upright`, draggable: false });
   const board = el("div", { className: "photo" }, image);
   for (const frame of photo.frames) {
-    const kind = frame.wrong ? "wrong" : frame.doubt ? "doubt" : "";
     const said = `${frame.place}: ${frame.label}${frame.doubt ? `, ${frame.doubt}` : ""}`;
-    const button = el("button", { type: "button", className: `frame ${kind}`, style: at(frame.box), title: said, "aria-label": said },
+    const kind = frame.wrong ? "wrong" : frame.doubt ? "doubt" : "";
+    const button = el("button", { type: "button", className: `frame ${kind}`, style: at(frame.box), title: said, "aria-label": said, "data-place": frame.place },
       el("span", {}, frame.label));
     button.onclick = () => edit(button, frame);
     board.append(button);
   }
-  // what the model takes for no digit; who knows better draws a frame around it
-  for (const box of photo.left_out) board.append(el("div", { className: "frame out", style: at(box), title: "left out: no digit" }));
-  for (const [place, box] of Object.entries(own.out || {})) {
-    const button = el("button", { type: "button", className: "frame out", style: at(box), "aria-label": `${place}, left out: take it in again` }, el("span", {}, "out"));
-    button.onclick = () => { own.skip = own.skip.filter((other) => other !== place); delete own.out[place]; readSheet(); };
+  // left out by hand, or what a model takes for no digit: either can be taken in again
+  const byHand = Object.entries(sheet.corrections[number].out);
+  for (const box of photo.left_out) {
+    const [place] = byHand.find(([, own]) => String(own) === String(box)) || [""];
+    const said = place ? `${place}, left out` : "no digit, a model thinks";
+    const button = el("button", { type: "button", className: "frame out", style: at(box), title: `${said}: press to take it in`, "aria-label": `${said}: take it in`, "data-place": place },
+      el("span", {}, "out"));
+    button.onclick = () => correct(number, (own) => { if (place) delete own.out[place]; else own.add.push(box); }, place);
     board.append(button);
   }
 
@@ -129,28 +166,26 @@ function drawPhoto(photo, number) {
     button.setAttribute("aria-pressed", "true");
     const name = el("input", { value: frame.label, size: 4, autocomplete: "off", "aria-label": `class of ${frame.place}` });
     const leave = el("button", { type: "button" }, "Leave out");
-    const set = el("button", {}, "Set class");
-    const form = el("form", { className: "bar" }, `Frame ${frame.place}${frame.doubt ? ` (${frame.doubt})` : ""}: `, name, set, leave);
-    form.onsubmit = working(set, async () => { own.label[frame.place] = name.value; await readSheet(); });
-    leave.onclick = working(leave, async () => {
-      own.skip.push(frame.place);
-      (own.out ||= {})[frame.place] = frame.box;
-      await readSheet();
-    });
+    const close = el("button", { type: "button" }, "Close");
+    const form = submit(el("form", { className: "bar" }, `Frame ${frame.place}${frame.doubt ? ` (${frame.doubt})` : ""}: `, name, el("button", {}, "Set class"), leave, close),
+      () => correct(number, (own) => { own.label[frame.place] = name.value.trim(); }, frame.place));
+    leave.onclick = () => correct(number, (own) => { own.out[frame.place] = frame.box; }, frame.place);
+    close.onclick = () => { editor.replaceChildren(); button.removeAttribute("aria-pressed"); button.focus(); };
+    form.onkeydown = (event) => { if (event.key === "Escape") close.onclick(); };
     editor.replaceChildren(form);
-    leave.focus();
+    leave.focus({ preventScroll: true });
   }
 
   const pixels = (event) => {
     const box = image.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * photo.width, ((event.clientY - box.top) / box.height) * photo.height];
   };
-  const within = (value, most) => Math.round(Math.min(most, Math.max(0, value)));
-  async function add(box) {
-    own.add.push([within(box[0], photo.width), within(box[1], photo.height), within(box[2], photo.width), within(box[3], photo.height)]);
-    try { await readSheet(); } catch { own.add.pop(); }
-  }
+  const add = (box) => {
+    const within = box.map((edge, i) => Math.round(Math.min(i % 2 ? photo.height : photo.width, Math.max(0, edge))));
+    correct(number, (own) => own.add.push(within), "0:1");
+  };
   image.onpointerdown = (event) => {
+    if (!photo.width || event.button) return;
     event.preventDefault();
     const [x, y] = pixels(event);
     const fresh = el("div", { className: "frame new" });
@@ -161,96 +196,109 @@ function drawPhoto(photo, number) {
       return [Math.min(x, u), Math.min(y, v), Math.max(x, u), Math.max(y, v)];
     };
     image.onpointermove = (other) => Object.assign(fresh.style, at(box(other)));
-    image.onpointerup = (other) => {
-      image.onpointermove = image.onpointerup = null;
+    image.onpointerup = image.onpointercancel = (other) => {
+      image.onpointermove = image.onpointerup = image.onpointercancel = null;
       fresh.remove();
       const drawn = box(other);
-      if (Math.min(drawn[2] - drawn[0], drawn[3] - drawn[1]) > photo.width / 200) add(drawn);
+      if (other.type === "pointerup" && Math.min(drawn[2] - drawn[0], drawn[3] - drawn[1]) > photo.width / 200) add(drawn);
     };
   };
-  const byKeys = el("button", { type: "button" }, "Add a frame with the keyboard");
+  const byKeys = el("button", { type: "button", hidden: !photo.width }, "Add a frame with the keyboard");
   byKeys.onclick = () => {
     const typical = photo.frames[0]?.box || [0, 0, photo.width / 20, photo.width / 20];
     let [left, top, wide, high] = [photo.width / 2, photo.height / 2, typical[2] - typical[0], typical[3] - typical[1]];
     const fresh = el("button", { type: "button", className: "frame new", "aria-label": "New frame. Arrows move it, with Shift they size it, Enter adds it, Escape takes it away" });
     const show = () => Object.assign(fresh.style, at([left, top, left + wide, top + high]));
+    const end = () => { fresh.remove(); editor.replaceChildren(); byKeys.focus(); };
     fresh.onkeydown = (event) => {
       const step = photo.width / 200;
       const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
-      if (event.key === "Escape") fresh.remove();
-      if (event.key === "Enter") { fresh.remove(); add([left, top, left + wide, top + high]); }
+      if (move || event.key === "Enter") event.preventDefault();
+      if (event.key === "Escape") end();
+      if (event.key === "Enter") { end(); add([left, top, left + wide, top + high]); }
       if (!move) return;
-      event.preventDefault();
       if (event.shiftKey) [wide, high] = [Math.max(step, wide + move[0]), Math.max(step, high + move[1])];
       else [left, top] = [left + move[0], top + move[1]];
       show();
     };
+    editor.replaceChildren(el("p", {}, "Arrows move the frame, with Shift they size it; Enter adds it, Escape takes it away."));
     board.append(fresh);
     show();
     fresh.focus();
   };
+  const drop = el("button", { type: "button" }, "Remove this photo");
+  drop.onclick = () => attempt(() => inTurn(async () => {
+    await ask(`sheets/${sheet.id}/${number}/drop`, {});
+    sheet.corrections.splice(number, 1);
+    if (sheet.corrections.length) await readSheet();
+    else startOver();
+  }), drop);
   const turned = photo.turned ? `, turned by ${photo.turned} degrees` : "";
-  const caption = `Photo ${number + 1}: rows of ${photo.counts.join(", ")}${turned}. ${photo.complaints.join("; ")}`;
-  return el("div", {}, el("h3", {}, caption), editor, board, byKeys);
+  const rows = photo.counts.length ? `: rows of ${photo.counts.join(", ")}${turned}` : "";
+  return el("div", {}, el("h3", {}, `Photo ${number + 1}${rows}`), el("p", {}, photo.complaints.join("; ")), editor, board,
+    el("div", { className: "bar" }, byKeys, drop));
+}
+
+function startOver() {
+  Object.assign(sheet, { id: "new", corrections: [], found: null });
+  $("found").replaceChildren(); $("sets").replaceChildren(); $("phone-code").replaceChildren();
+  $("reading").textContent = "";
+  $("how-to-correct").hidden = $("sheet-make").hidden = true;
 }
 
 function setUpSheet() {
-  $("photos").onchange = (event) => upload([...event.target.files]).catch(() => {}).finally(() => { event.target.value = ""; });
-  document.addEventListener("paste", (event) => {
-    const files = [...event.clipboardData.files];
-    if (files.length && current() === "sheet") upload(files).catch(() => {});
-  });
-  $("sheet").ondragover = (event) => event.preventDefault();
-  $("sheet").ondrop = (event) => { event.preventDefault(); upload([...event.dataTransfer.files]).catch(() => {}); };
-  $("again").onclick = working($("again"), readSheet);
-  $("anew").onclick = () => {
-    Object.assign(sheet, { id: null, corrections: [], found: null });
-    $("found").replaceChildren(); $("sets").replaceChildren();
-    $("reading").textContent = $("aside").textContent = ""; $("how-to-correct").hidden = true;
-    $("make").disabled = $("preview").disabled = true;
-  };
+  $("photos").onchange = (event) => { upload([...event.target.files]); event.target.value = ""; };
+  press("again", () => inTurn(async () => { if (sheet.corrections.length) await readSheet(); else throw new Error("There is no photo yet. Choose one."); }));
+  press("anew", startOver);
   const card = (title, src) => el("div", { className: "card" }, el("h4", {}, title), el("img", { src, alt: title }));
-  $("preview").onclick = () => {
+  press("preview", () => {
     const shown = [card("As they would be", `sheets/${sheet.id}/after?${Date.now()}`)];
     if (sheet.found.exist.length) shown.unshift(card("As they are", `sheets/${sheet.id}/before?${Date.now()}`));
     $("sets").replaceChildren(...shown);
-  };
-  $("make").onclick = working($("make"), async () => {
-    const run = await ask(`sheets/${sheet.id}/make`, asked());
+  });
+  press("make", () => inTurn(async () => {
+    $("reading").textContent = "Making the sets …";
+    const run = await ask(`sheets/${sheet.id}/make`, asked()).catch((error) => { $("reading").textContent = ""; throw error; });
     $("sets").replaceChildren(card("The three sets, made", `runs/${run.id}/contact_sheet.png`));
-    $("reading").textContent = "The three sets are made. Go on to step 2, Train.";
+    $("reading").replaceChildren("The three sets are made. Go on to ", link("train", "step 2, Train"), ".");
     await refresh();
-  });
-  $("camera").onclick = working($("camera"), async () => {
+  }));
+  const video = $("video");
+  const closeCamera = () => {
+    video.srcObject?.getTracks().forEach((track) => track.stop());
+    video.srcObject = null;
+    $("live").hidden = true;
+  };
+  press("camera", async () => {
+    if (video.srcObject) return closeCamera();
     try {
-      $("video").srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 4096 } });
+      video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 4096 } });
       $("live").hidden = false;
-    } catch (error) { complain(`No camera can be used here (${error.message}). Choose a photo.`); }
+    } catch (error) { throw new Error(`No camera can be used here (${error.message}). Choose a photo.`); }
   });
-  $("shoot").onclick = async () => {
-    const video = $("video");
+  press("shoot", async () => {
     const still = el("canvas", { width: video.videoWidth, height: video.videoHeight });
     still.getContext("2d").drawImage(video, 0, 0);
-    video.srcObject.getTracks().forEach((track) => track.stop());
-    $("live").hidden = true;
-    await upload([await new Promise((done) => still.toBlob(done, "image/jpeg", 0.95))]).catch(() => {});
-  };
-  $("phone").onclick = working($("phone"), async () => {
-    if (!sheet.id) sheet.id = (await ask("photos", new Blob([]))).sheet;
-    const opened = await ask("phone", { sheet: sheet.id });
-    const code = el("img", { src: `data:image/svg+xml,${encodeURIComponent(opened.code)}`, alt: "QR code of the address", width: 200 });
-    $("phone-code").replaceChildren(code, el("p", {}, "Open ", el("code", {}, opened.address), " on a phone in the same network."));
-    $("phone-code").hidden = false;
-    const before = sheet.corrections.length;
-    while (!$("phone-code").hidden) {
-      await new Promise((done) => setTimeout(done, 1000));
-      const { photos } = await ask(`photos?sheet=${sheet.id}`, new Blob([]));
-      if (photos === before) continue;
-      sheet.corrections.push({ skip: [], label: {}, add: [] });
-      $("phone-code").hidden = true;
-      await readSheet();
-    }
+    closeCamera();
+    await upload([await new Promise((done) => still.toBlob(done, "image/jpeg", 0.95))]);
   });
+  press("phone", async () => {
+    if (sheet.id === "new") took(await ask("sheets/new/photos", new Blob([])));
+    const { address, code } = await ask(`sheets/${sheet.id}/phone`, {});
+    $("phone-code").replaceChildren(el("img", { src: `data:image/svg+xml,${encodeURIComponent(code)}`, alt: "QR code of the address", width: 200 }),
+      el("p", {}, "Open ", el("code", {}, address), " on a phone in the same network, within ten minutes."));
+    waitForPhone(sheet.id, sheet.corrections.length, address);
+  });
+}
+
+/** Until its photo is here, its door closes, or another one is opened. */
+async function waitForPhone(id, before, address) {
+  await new Promise((done) => setTimeout(done, 1000));
+  if (id !== sheet.id || $("phone-code").querySelector("code")?.textContent !== address) return;
+  const now = await ask(`sheets/${id}`).catch(() => ({ photos: 0, phone: false }));
+  if (now.phone) return waitForPhone(id, before, address);
+  $("phone-code").replaceChildren(now.photos > before ? "" : "No photo has come. Press “Send from a phone” for a new address.");
+  if (now.photos > before) attempt(() => inTurn(async () => { took({ sheet: id, photos: now.photos }); await readSheet(); }));
 }
 
 // ---- forms, commands, charts ---------------------------------------------------------------------------------------
@@ -271,49 +319,71 @@ const valuesOf = (form) => Object.fromEntries(
   [...form.elements].filter((field) => field.name).map((field) => [field.name, field.type === "checkbox" ? field.checked : field.value]));
 
 async function run(recipe, options) {
-  const job = await ask("jobs", { recipe, options });
+  await ask(`recipes/${recipe}`, options);
   await watch();
-  return job;
 }
 
-let watching = null;
 const curves = {}; // what is known of the runs of commands, by run
+const cards = {}; // of commands, with what they show: who reads or marks a text in one is not disturbed
+let watching = { timer: null, ended: 0, lost: false };
 
-/** Show all commands, and again each second while one is running. */
+/** Show all commands, and again each second while one is running; now and then otherwise, for those of other tabs. */
 async function watch() {
-  clearTimeout(watching);
-  const jobs = await ask("jobs");
-  for (const job of jobs) {
-    if (job.run && (job.status === "running" || curves[job.run]?.status !== job.status)) curves[job.run] = await ask(`runs/${job.run}`);
+  clearTimeout(watching.timer);
+  let running = false;
+  try {
+    const jobs = await ask("jobs");
+    if (watching.lost) complain("");
+    watching.lost = false;
+    running = jobs.some((job) => job.status === "running");
+    await show(jobs);
+  } catch (error) {
+    if (error.constructor !== Error) throw error;
+    watching.lost = true;
+    complain(error.message);
+  } finally {
+    clearTimeout(watching.timer);
+    watching.timer = setTimeout(watch, running ? 1000 : 4000);
   }
-  const place = (job) => (job.recipe && state.recipes.train[job.recipe] ? "train" : state.recipes.look[job.recipe] ? "look" : "home");
+}
+
+async function show(jobs) {
+  for (const job of jobs) {
+    if (job.run && (job.status === "running" || curves[job.run]?.seen !== job.status)) curves[job.run] = { ...await ask(`runs/${job.run}`), seen: job.status };
+  }
+  const stepOf = (job) => ["train", "look"].find((step) => state.recipes[step][job.recipe]) || "home";
   for (const step of ["train", "look", "home"]) {
-    const own = jobs.filter((job) => place(job) === step).reverse();
-    const focused = document.activeElement?.dataset?.stop; // the cards are made anew: who stood on a button still does
-    $(`${step}-jobs`).replaceChildren(...own.map(jobCard));
+    const own = jobs.filter((job) => stepOf(job) === step).reverse();
+    const focused = document.activeElement?.dataset?.stop; // a card that changed is made anew: who stood on its button still does
+    const shown = own.map(jobCard);
+    if (shown.some((card, i) => card !== $(`${step}-jobs`).children[i])) $(`${step}-jobs`).replaceChildren(...shown);
     if (focused) document.querySelector(`[data-stop="${focused}"]`)?.focus();
   }
-  const finders = jobs.filter((job) => job.recipe === "find_lr" && job.status === "finished");
-  if (finders.length) drawFinder(curves[finders.at(-1).run]?.lr_find);
+  const finder = jobs.findLast((job) => job.recipe === "find_lr" && job.status === "finished");
+  if (finder && finder.name !== watching.finder) drawFinder(curves[finder.run]);
+  watching.finder = finder?.name;
   const ended = jobs.filter((job) => job.status !== "running").length;
-  if (ended !== watch.ended) { watch.ended = ended; await refresh(); }
-  if (jobs.some((job) => job.status === "running")) watching = setTimeout(() => watch().catch(() => {}), 1000);
+  if (ended !== watching.ended) { watching.ended = ended; await refresh(); }
 }
 
 function jobCard(job) {
   const history = curves[job.run]?.history || [];
+  const key = JSON.stringify([job, history.length]);
+  if (cards[job.name]?.key === key) return cards[job.name].card;
   const stop = el("button", { type: "button", "data-stop": job.name }, "Stop");
-  stop.onclick = working(stop, () => ask(`jobs/${job.name}/stop`, {}));
+  stop.onclick = () => attempt(() => ask(`jobs/${job.name}/stop`, {}), stop);
   const line = (key) => history.map((row) => [Number(row.epoch), Number(row[key])]);
   const last = history.at(-1);
-  return el("div", { className: "card", "data-job": job.recipe, "data-status": job.status },
+  const card = el("div", { className: "card", "data-job": job.recipe, "data-status": job.status },
     el("h4", {}, `${plain(job.recipe)}: ${job.status}, ${Math.round(job.seconds)} s${last ? `, epoch ${last.epoch}` : ""}`),
     el("code", {}, job.command),
     last ? chart("loss (nats)", "epoch", { training: line("training_loss"), validation: line("validation_loss") }) : null,
     last ? chart("accuracy", "epoch", { training: line("training_accuracy"), validation: line("validation_accuracy") }) : null,
     el("pre", { tabIndex: 0 }, job.said.trim() || "It is starting: Python loads its libraries."),
     job.status === "running" ? stop : null,
-    job.file ? el("a", { className: "button", href: `jobs/${job.name}/file`, download: "" }, "Download") : null);
+    job.file ? el("a", { className: "button", href: `jobs/${job.name}/${encodeURIComponent(job.file)}`, download: "" }, "Download") : null);
+  cards[job.name] = { key, card };
+  return card;
 }
 
 /** Curves over one axis; with ``pick`` a click on them chooses a value of it. */
@@ -361,46 +431,47 @@ function chart(title, axis, series, { log = false, marks = {}, pick = null, ceil
 
 // ---- 2 Train -------------------------------------------------------------------------------------------------------
 
-const learning = () => Object.keys(state.recipes.train).filter((name) => name !== "find_lr");
+const LEARNING = { finetune_last_layer: "the last layer", finetune_two_layers: "the last two layers", finetune_all_layers: "all layers" };
 
 function setUpTrain() {
-  const called = { finetune_last_layer: "the last layer", finetune_two_layers: "the last two layers", finetune_all_layers: "all layers" };
-  $("recipe").replaceChildren(...learning().map((name) => el("option", { value: name, selected: name === "finetune_two_layers" }, called[name] || name)));
+  choices($("recipe"), Object.entries(LEARNING).filter(([name]) => state.recipes.train[name]), "finetune_two_layers");
   $("recipe").onchange = () => {
     const spec = state.recipes.train[$("recipe").value];
+    const before = valuesOf($("options")); // what was written stays, whatever is to learn
     $("recipe-summary").textContent = spec.summary;
     $("options").replaceChildren(...fieldsOf(spec, "train"));
-    $("train-lr").oninput = () => { chosenRate = Number($("train-lr").value) || null; };
+    for (const field of $("options").elements) {
+      if (field.type === "checkbox") field.checked = before[field.name] ?? field.checked;
+      else field.value = before[field.name] ?? field.value;
+    }
   };
   $("recipe").onchange();
-  $("find").onclick = working($("find"), async () => {
-    const options = valuesOf($("options"));
+  $("options").onsubmit = (event) => { event.preventDefault(); $("start").click(); };
+  press("find", () => {
     const known = state.recipes.train.find_lr.options.map(({ name }) => name);
     const layers = { finetune_last_layer: 1, finetune_two_layers: 2 }[$("recipe").value];
-    const shared = Object.fromEntries(Object.entries(options).filter(([name]) => known.includes(name)));
-    await run("find_lr", layers ? { ...shared, layers } : shared);
+    const shared = Object.fromEntries(Object.entries(valuesOf($("options"))).filter(([name]) => known.includes(name)));
+    return run("find_lr", layers ? { ...shared, layers: String(layers) } : shared);
   });
-  $("start").onclick = working($("start"), () => run($("recipe").value, valuesOf($("options"))));
+  press("start", () => run($("recipe").value, valuesOf($("options"))));
 }
 
 function drawFinder(found) {
-  if (!found?.rates?.length) return;
-  const points = found.rates.map((rate, i) => [rate, found.losses[i]]);
-  const start = Math.max(...found.losses.slice(0, Math.ceil(found.losses.length / 4)));
-  const lowest = Math.min(...found.losses);
-  const [rule, suggested] = Object.entries(found.suggestions)[0] || [];
-  const marks = { ...(suggested ? { [rule]: suggested } : {}), ...(chosenRate ? { chosen: chosenRate } : {}) };
-  const pick = (rate) => {
-    chosenRate = Number(rate.toPrecision(2));
-    $("train-lr").value = chosenRate;
-    drawFinder(found);
-  };
+  const { rates, losses, suggestions } = found?.lr_find || {};
+  if (!rates?.length) return;
+  const start = Math.max(...losses.slice(0, Math.ceil(losses.length / 4)));
+  const [rule, suggested] = Object.entries(suggestions)[0] || [];
+  const chosen = Number($("train-lr").value);
+  const marks = { ...(suggested ? { [rule]: suggested } : {}), ...(chosen ? { chosen } : {}) };
+  const pick = (rate) => { $("train-lr").value = Number(rate.toPrecision(2)); drawFinder(found); };
   // the explosion at the end would squeeze the rest
-  const options = { log: true, marks, pick, ceiling: start + 0.6 * (start - lowest) + 1e-3 };
-  const said = suggested
-    ? `The finder's '${rule}' suggests ${suggested.toExponential(1)}; training takes it unless you press the curve where you want it, or write a rate above.`
-    : "The finder suggests nothing here. Press the curve, or write a rate above.";
-  $("finder").replaceChildren(chart("training loss (nats)", "learning rate", { curve: points }, options), el("p", {}, said));
+  const options = { log: true, marks, pick, ceiling: start + 0.6 * (start - Math.min(...losses)) + 1e-3 };
+  const advice = suggested
+    ? `The finder's '${rule}' suggests ${suggested.toExponential(1)} for ${found.options.model}; training takes it unless you press the curve where you want it, or write a rate above. Then press Train.`
+    : "The finder suggests nothing here. Press the curve, or write a rate above; then press Train.";
+  const curve = rates.map((rate, i) => [rate, losses[i]]);
+  $("finder").replaceChildren(chart("training loss (nats)", "learning rate", { curve }, options), el("p", {}, advice));
+  $("train-lr").oninput = () => drawFinder(found);
 }
 
 const said = (score) => `${percent(score.accuracy)} (${score.correct} of ${score.n}; 95 % interval ${percent(score.interval_95[0])} to ${percent(score.interval_95[1])})`;
@@ -411,96 +482,109 @@ function runCard(found) {
   const rank = (name) => (order.indexOf(name.split(".")[0]) + 1 || 9);
   const pictures = [...found.pictures].sort((one, other) => rank(one) - rank(other));
   return el("div", { className: "card" }, el("h4", {}, `${plain(found.recipe)}, ${found.date}`), ...scoresOf(found),
-    ...pictures.map((name) => el("img", { src: `runs/${found.id}/${name}`, alt: `${plain(name)} of this run`, loading: "lazy" })));
+    ...pictures.map((name) => el("img", { src: `runs/${found.id}/${encodeURIComponent(name)}`, alt: `${plain(name)} of this run`, loading: "lazy" })));
 }
 
-/** Checkboxes for runs; those that are ticked stand side by side in ``place``. */
-function choosing(found, place, ticked) {
-  const box = el("input", { type: "checkbox", value: found.id, checked: ticked, "aria-label": `show ${plain(found.recipe)} of ${found.date}` });
+const ticked = { beside: null, looked: [] }; // ids of runs; null: the latest two
+
+const showTicked = (place) => $(place).replaceChildren(...state.runs.filter(({ id }) => ticked[place].includes(id)).map(runCard));
+
+function tick(found, place) {
+  const box = el("input", { type: "checkbox", checked: ticked[place].includes(found.id), "aria-label": `show ${plain(found.recipe)} of ${found.date}` });
   box.onchange = () => {
-    const chosen = [...document.querySelectorAll(`[data-place=${place}] input:checked`)].map((each) => each.value);
-    $(place).replaceChildren(...state.runs.filter(({ id }) => chosen.includes(id)).map(runCard));
+    ticked[place] = ticked[place].filter((id) => id !== found.id).concat(box.checked ? [found.id] : []);
+    showTicked(place);
   };
   return box;
 }
 
 // ---- 3 Draw --------------------------------------------------------------------------------------------------------
 
-const drawing = { image: null, latest: 0 };
+const drawing = { image: null, photo: false, latest: 0 };
 const chosenReaders = () => [...document.querySelectorAll("#readers input:checked")].map((box) => `model=${encodeURIComponent(box.value)}`).join("&");
+
+function clearDrawing() {
+  const canvas = $("canvas");
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  Object.assign(pen, { fillStyle: "#fff", lineWidth: 20, lineCap: "round", lineJoin: "round" });
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  Object.assign(drawing, { image: null, latest: drawing.latest + 1 });
+  $("answers").replaceChildren(el("p", {}, "What they read will stand here."));
+  $("reasons").replaceChildren();
+  $("why").disabled = $("keep").querySelector("button").disabled = true;
+  return pen;
+}
 
 function setUpDraw() {
   const canvas = $("canvas");
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const clear = () => {
-    pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    drawing.image = null;
-    $("answers").replaceChildren(); $("reasons").replaceChildren();
-    $("why").disabled = $("keep").querySelector("button").disabled = true;
-  };
-  clear();
-  $("clear").onclick = clear;
-  Object.assign(pen, { lineWidth: 20, lineCap: "round", lineJoin: "round" });
+  const pen = clearDrawing();
+  press("clear", clearDrawing);
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * canvas.width, ((event.clientY - box.top) / box.height) * canvas.height];
   };
-  let down = false;
   canvas.onpointerdown = (event) => {
-    down = true;
+    if (drawing.photo) clearDrawing(); // a stroke begins a drawing of its own
+    drawing.photo = false;
     canvas.setPointerCapture(event.pointerId);
     pen.beginPath();
     pen.moveTo(...at(event));
-    pen.lineTo(...at(event));
-    pen.stroke();
+    canvas.onpointermove(event);
   };
   canvas.onpointermove = (event) => {
-    if (!down) return;
+    if (!canvas.hasPointerCapture(event.pointerId)) return;
     pen.lineTo(...at(event));
     pen.stroke();
   };
-  canvas.onpointerup = canvas.onpointercancel = () => {
-    if (down) canvas.toBlob((blob) => read(blob).catch(() => {}), "image/png");
-    down = false;
-  };
-  $("digit-photo").onchange = (event) => {
-    const [photo] = event.target.files;
-    if (photo) { clear(); read(photo).catch(() => {}); }
-    event.target.value = "";
-  };
-  $("readers").onchange = () => drawing.image && read(drawing.image).catch(() => {});
-  $("why").onclick = working($("why"), async () => {
-    const answers = await ask(`explain?${chosenReaders()}`, drawing.image);
-    $("reasons").replaceChildren(...answers.models.map((model) => el("div", { className: "card" },
-      el("h4", {}, model.name), el("p", {}, model.said),
+  canvas.onpointerup = () => canvas.toBlob((blob) => attempt(() => read(blob)), "image/png");
+  $("digit-photo").onchange = (event) => { readPhoto(event.target.files[0]); event.target.value = ""; };
+  $("readers").onchange = () => drawing.image && attempt(() => read(drawing.image));
+  press("why", async () => {
+    const { models } = await ask(`explain?${chosenReaders()}`, drawing.image);
+    $("reasons").replaceChildren(...models.map((model) => el("div", { className: "card" }, el("h4", {}, model.name), el("p", {}, model.said),
       el("img", { src: model.picture, alt: `where ${model.name} looked, its logits, and the five training images most like this one` }))));
   });
-  $("keep").onsubmit = working($("keep").querySelector("button"), async () => {
+  submit($("keep"), async () => {
     const kept = await ask(`keep?label=${encodeURIComponent($("keep-class").value)}`, drawing.image);
-    complain("");
-    $("answers").append(el("p", {}, kept.said));
+    $("answers").append(el("p", { role: "status" }, kept.said));
   });
+}
+
+function readPhoto(photo) {
+  if (!photo) return;
+  clearDrawing();
+  drawing.photo = true;
+  $("answers").replaceChildren(el("p", {}, "Reading the photo …"));
+  attempt(() => read(photo));
 }
 
 async function read(blob) {
   const number = ++drawing.latest;
   drawing.image = blob;
-  const answer = await ask(`read?${chosenReaders()}`, blob);
+  const answer = await ask(`read/${drawing.photo ? "photo" : "drawing"}?${chosenReaders()}`, blob).catch((error) => {
+    if (number === drawing.latest) clearAnswers();
+    throw error;
+  });
   if (number !== drawing.latest) return; // a later stroke has been sent since
-  $("reasons").replaceChildren();
+  clearAnswers();
   $("why").disabled = $("keep").querySelector("button").disabled = answer.many;
   if (answer.many) {
-    $("answers").replaceChildren(
+    $("answers").replaceChildren(el("p", {}, "A ? stands where a model is not sure."),
       ...answer.models.map((model) => el("div", {}, el("h3", {}, model.name), el("pre", { tabIndex: 0 }, model.rows.map((row) => row.join(" ")).join("\n")))),
-      el("img", { src: answer.picture, alt: "the photo with a frame around each that was read", style: { maxWidth: "100%" } }));
+      el("img", { src: answer.picture, alt: "the photo with a frame around each that was read" }));
     return;
   }
+  const bar = ([name, share]) => el("div", { className: "answer" }, el("span", {}, name),
+    el("div", { className: "track", "aria-hidden": "true" }, el("div", { style: { width: percent(share).replace(" ", "") } })), el("span", {}, percent(share)));
   $("answers").replaceChildren(
-    el("p", {}, el("img", { className: "pixels", src: answer.image, alt: "the 28 by 28 pixels that the models see" })),
-    ...answer.models.map((model) => el("div", { "data-answer": model.top[0][0] }, el("h3", {}, `${model.name}: ${model.top[0][0]}`),
-      ...model.top.map(([name, share]) => el("div", { className: "answer" }, el("span", {}, name),
-        el("div", { className: "track", "aria-hidden": "true" }, el("div", { style: { width: `${100 * share}%` } })), el("span", {}, percent(share)))))));
+    el("p", {}, el("img", { className: "pixels", src: answer.picture, alt: "the 28 by 28 pixels that the models see" })),
+    ...answer.models.map((model) => el("div", { "data-answer": model.top[0][0] }, el("h3", {}, `${model.name}: ${model.top[0][0]}`), ...model.top.map(bar))));
+}
+
+function clearAnswers() {
+  $("answers").replaceChildren();
+  $("reasons").replaceChildren();
+  $("why").disabled = $("keep").querySelector("button").disabled = true;
 }
 
 // ---- 4 Look, 5 Take home -------------------------------------------------------------------------------------------
@@ -508,68 +592,77 @@ async function read(blob) {
 function setUpForms() {
   for (const step of ["look", "home"]) {
     $(`${step}-forms`).replaceChildren(...Object.entries(state.recipes[step]).map(([name, spec]) => {
-      const start = el("button", {}, `Start: ${plain(name)}`);
-      const form = el("form", {}, el("div", { className: "fields" }, ...fieldsOf(spec, name)), start);
-      form.onsubmit = working(start, () => run(name, valuesOf(form)));
-      return el("details", {}, el("summary", {}, spec.summary), form);
+      const form = el("form", {}, el("div", { className: "fields" }, ...fieldsOf(spec, name)), el("button", {}, `Start: ${plain(name)}`));
+      return el("details", {}, el("summary", {}, spec.summary), submit(form, () => run(name, valuesOf(form))));
     }));
   }
-  $("export-to").replaceChildren(...state.exports.map((kind) => el("option", {}, kind)));
-  const go = $("export").querySelector("button");
-  $("export").onsubmit = working(go, async () => {
-    await ask("jobs", { model: $("export-model").value, to: $("export-to").value });
+  choices($("export-to"), state.exports.map((kind) => [kind, kind]));
+  submit($("export"), async () => {
+    await ask(`exports/${$("export-to").value}/${encodeURIComponent($("export-model").value)}`, {});
     await watch();
   });
 }
 
-function showState() {
-  const finetuned = state.runs.filter(({ recipe, status }) => learning().includes(recipe) && status === "finished");
-  $("finished").replaceChildren(el("div", { "data-place": "beside" }, ...finetuned.slice(0, 12).map((found, i) => {
-    const score = found.scores.validation ? `: ${said(found.scores.validation)}` : "";
-    return el("label", { style: { display: "block" } }, choosing(found, "beside", i < 2), ` ${plain(found.recipe)}, ${found.date}${score}`);
-  })));
-  $("beside").replaceChildren(...finetuned.slice(0, 2).map(runCard));
-  const before = Object.fromEntries([...document.querySelectorAll("#readers input")].map((box) => [box.value, box.checked]));
-  $("readers").replaceChildren(el("legend", {}, "Models"), ...state.readers.map((reader) => el("label", { style: { display: "block" } },
-    el("input", { type: "checkbox", value: reader.id, checked: before[reader.id] ?? reader.usual }), ` ${reader.name}`)));
-  $("keep-class").replaceChildren(...state.classes.map((name) => el("option", {}, name)));
-  $("openings").textContent = `Test Set was opened ${state.openings} ${state.openings === 1 ? "time" : "times"} so far.`;
-  const head = ["", "recipe", "date", "options", "accuracy", "ended"].map((title) => el("th", { scope: "col" }, title || "show"));
-  $("runs").replaceChildren(el("caption", {}, `${state.runs.length} runs, the latest first`), el("thead", {}, el("tr", {}, ...head)),
-    el("tbody", { "data-place": "looked" }, ...state.runs.map((found) => el("tr", {}, el("td", {}, choosing(found, "looked", false)),
-      el("td", {}, plain(found.recipe)), el("td", {}, found.date),
-      el("td", {}, Object.entries(found.options).map(([name, value]) => `${plain(name)} ${value}`).join(", ")),
-      el("td", {}, ...scoresOf(found)), el("td", {}, found.status)))));
-  $("looked").replaceChildren();
-  $("export-model").replaceChildren(...state.readers.map((reader) => el("option", { value: reader.id }, reader.name)));
-  $("take").replaceChildren(...(state.take.length
-    ? state.take.map((name, number) => el("li", {}, el("a", { href: `take/${number}`, download: "" }, name)))
-    : [el("li", {}, "Nothing yet: start one of the recipes above.")]));
-  $("phone").hidden = !state.phone;
-}
-
 async function refresh() {
   state = await ask("state");
-  showState();
+  const finetuned = state.runs.filter(({ recipe, status }) => LEARNING[recipe] && status === "finished").slice(0, 12);
+  const latest = finetuned.slice(0, 2).map(({ id }) => id);
+  ticked.beside = ticked.beside && ticked.newest === latest[0] ? ticked.beside : latest;
+  ticked.newest = latest[0];
+  $("finished").replaceChildren(...finetuned.map((found) => {
+    const score = found.scores.validation ? `: ${said(found.scores.validation)}` : "";
+    return el("label", { className: "line" }, tick(found, "beside"), ` ${plain(found.recipe)}, ${found.date}${score}`);
+  }), el("p", {}, ...(finetuned.length ? ["See what they read in your hand: ", link("draw", "step 3, Draw"), "."] : ["None yet: press Train."])));
+  const before = Object.fromEntries([...document.querySelectorAll("#readers input")].map((box) => [box.value, box.checked]));
+  $("readers").replaceChildren(el("legend", {}, "Models"), ...state.readers.map((reader) => el("label", { className: "line" },
+    el("input", { type: "checkbox", value: reader.id, checked: before[reader.id] ?? reader.usual }), ` ${reader.name}`)));
+  choices($("keep-class"), state.classes.map((name) => [name, name]));
+  choices($("export-model"), state.readers.map(({ id, name }) => [id, name]));
+  $("openings").textContent = `Test Set was opened ${state.openings} ${state.openings === 1 ? "time" : "times"} so far.`;
+  const head = ["show", "recipe", "date", "options", "accuracy", "ended"].map((title) => el("th", { scope: "col" }, title));
+  const caption = state.runs.length ? `${state.runs.length} runs, the latest first: tick some to see their pictures` : "No runs yet: make sets in step 1, then train in step 2";
+  $("runs").replaceChildren(el("caption", {}, caption), el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...state.runs.map((found) => {
+    const options = Object.entries(found.options).map(([name, value]) => `${plain(name)} ${value}`).join(", ");
+    const cells = [tick(found, "looked"), plain(found.recipe), found.date, options, null, found.status];
+    return el("tr", {}, ...cells.map((cell, i) => el("td", {}, ...(i === 4 ? scoresOf(found) : [cell]))));
+  })));
+  ["beside", "looked"].forEach(showTicked);
+  $("take").replaceChildren(...(state.take.length
+    ? state.take.map((name) => el("li", {}, el("a", { href: `take/${encodeURIComponent(name)}`, download: "" }, name)))
+    : [el("li", {}, "Nothing yet: start one of the recipes above.")]));
+  $("phone").hidden = !state.phone;
 }
 
 const current = () => (STEPS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "sheet");
 
 function showStep() {
   for (const step of STEPS) $(step).hidden = step !== current();
-  for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#${current()}`) link.setAttribute("aria-current", "step");
-    else link.removeAttribute("aria-current");
+  for (const tab of document.querySelectorAll("nav a")) {
+    if (tab.hash === `#${current()}`) tab.setAttribute("aria-current", "step");
+    else tab.removeAttribute("aria-current");
   }
+  complain("");
   scrollTo(0, 0);
 }
 
+/** Files that were dropped or pasted anywhere: what they are for, the step says. */
+function given(event, files) {
+  if (event.type === "drop") event.preventDefault(); // or the browser would leave the page and show the file
+  if (files.length && current() === "sheet") upload([...files]);
+  if (files.length && current() === "draw") readPhoto(files[0]);
+}
+
+addEventListener("dragover", (event) => event.preventDefault());
+addEventListener("drop", (event) => given(event, event.dataTransfer.files));
+addEventListener("paste", (event) => given(event, event.clipboardData.files));
 addEventListener("hashchange", showStep);
 showStep();
 setUpSheet();
 setUpDraw();
-await refresh();
-setUpTrain();
-setUpForms();
-await watch();
-document.body.dataset.ready = "yes";
+await attempt(async () => {
+  await refresh();
+  setUpTrain();
+  setUpForms();
+  await watch();
+  document.body.dataset.ready = "yes";
+});
