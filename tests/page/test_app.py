@@ -1,7 +1,12 @@
+import json
+
+import numpy as np
 import pytest
 
-from tests.page.conftest import post
+from tests.page.conftest import png, post
+from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
+from toolkit.page import app
 from toolkit.page.past_runs import past_runs
 from toolkit.paths import ROOT
 from toolkit.runs import start_run
@@ -105,3 +110,92 @@ def test_what_can_be_taken_is_what_the_recipes_wrote(client, monkeypatch, tmp_pa
     assert client.get(f"/take/{name}").content == b"sheet"
     assert client.get("/take/private.txt").status_code == 404
     assert (ROOT / "README.md").exists()
+
+
+ODD = [
+    None,
+    True,
+    -1,
+    1e300,
+    "",
+    "\ud800",
+    "\x00\n",
+    "x" * 5000,
+    [],
+    [[]],
+    {},
+    {"a": {}},
+    {"lr": None},
+    {"lr": 1},
+    {"lr": ["x"]},
+    {"model": {}},
+    {"rows": 1, "digit": "", "per_class": "", "corrections": []},
+    {"rows": "", "digit": "", "per_class": "9" * 400, "corrections": [None]},
+    {"rows": "", "digit": "", "per_class": "-1,0,1e9", "corrections": []},
+    {"rows": "A*9999 " * 600, "digit": "", "per_class": "", "corrections": []},
+    {"rows": "", "digit": "a,b,\ud800", "per_class": "", "corrections": []},
+    {"rows": "", "digit": "", "per_class": "", "corrections": [{"skip": ["\ud800"], "label": {"=": "="}, "add": []}]},
+    {"rows": "", "digit": "", "per_class": "", "corrections": [{"skip": [], "label": {}, "add": [[-1, 1e300, 0, 0]]}]},
+    {"rows": "", "digit": "", "per_class": "", "corrections": [{"skip": [], "label": {}, "add": [[-5, -5, -1, -1]]}]},
+]
+
+
+@pytest.mark.parametrize("path", ["/recipes/finetune_two_layers", "/sheets/{sheet}", "/sheets/{sheet}/make"])
+def test_odd_json_is_refused_in_one_line(client, path, monkeypatch, sheet_photo):
+    def no_process(*_, **__):
+        raise ToolkitError("started")
+
+    monkeypatch.setattr("subprocess.Popen", no_process)
+    sheet = post(client, "/sheets/new/photos", sheet_photo.read_bytes())[0]["sheet"]
+    for odd in ODD:
+        answer, status = post(client, path.format(sheet=sheet), json.dumps(odd).encode())
+        assert status == 400, odd
+        assert answer["error"].count("\n") == 0
+        assert 0 < len(answer["error"]) <= 300
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("run.json", '{"recipe": "r", "status": "x", "date": "d", "options": {"lr": NaN, "name": "\\ud800"}}'),
+        ("history.csv", "epoch,training_loss\n\x00,\ud800,3,4\n"),
+        ("lr_find.json", '{"rates": [Infinity, NaN], "losses": 3}'),
+    ],
+)
+def test_odd_records_leave_the_page_as_it_is(client, past_run, file, content):
+    (past_run.folder / file).write_text(content, encoding="utf-8", errors="surrogatepass")
+    state = client.get("/state")
+    assert state.status_code == 200
+    (listed,) = state.json()["runs"]
+    assert client.get(f"/runs/{listed['id']}").status_code == 200
+
+
+def test_pictures_of_any_name_are_shown(client, past_run):
+    (past_run.folder / "overlay_a #1?.png").write_bytes(b"odd")
+    (listed,) = client.get("/state").json()["runs"]
+    assert client.get(f"/runs/{listed['id']}/overlay_a%20%231%3F.png").content == b"odd"
+
+
+def test_no_drawing_waits_for_what_is_slow(client, page):
+    with page.slow:
+        answer, status = post(client, "/read/drawing?model=mnist_mlp", png(np.full((28, 28), 255, np.uint8)))
+        assert status == 400
+        assert "No digit" in answer["error"]
+        assert client.get("/jobs").json() == []
+
+
+def test_drawings_are_small(client):
+    assert "larger than" in post(client, "/read/drawing?model=mnist_mlp", b"x" * 1_100_000)[0]["error"]
+
+
+def test_of_many_tabs_the_oldest_photos_are_forgotten(client, page, monkeypatch):
+    monkeypatch.setattr(app, "MOST_DESKS", 2)
+    photo = png(np.full((40, 40), 255, np.uint8))
+    names = [post(client, "/sheets/new/photos", photo)[0]["sheet"] for _ in range(3)]
+    assert {path.name for path in page.folder.iterdir()} == set(names[1:])
+    assert client.get(f"/sheets/{names[0]}").status_code == 400
+    again = post(client, f"/sheets/{names[0]}/photos", photo)[0]
+    assert again["photos"] == 1  # a tab of before the page was started again just goes on, with a new sheet
+    assert again["sheet"] not in names
+    page.close()
+    assert not list(page.folder.iterdir())

@@ -1,9 +1,16 @@
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests.page.conftest import finished, post
 from toolkit.errors import ToolkitError
-from toolkit.page.jobs import OFFERED, form, words_for
+from toolkit.page import jobs
+from toolkit.page.jobs import OFFERED, Job, form, words_for
 from toolkit.recipes import recipe_names
+from toolkit.runs import start_run
 
 
 def test_what_is_offered_exists_and_asks_for_no_path():
@@ -72,6 +79,57 @@ def test_a_stopped_training_is_interrupted_and_two_at_once_are_enough(page, clie
     for name in names:
         assert post(client, f"/jobs/{name}/stop")[1] == 200
         assert finished(page, name)["status"] == "stopped"
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Commands are started and end at once, and do nothing."""
+    monkeypatch.setattr(jobs.sys, "executable", "true")
+
+
+def test_a_run_of_an_earlier_process_of_that_number_is_another(page, client, at_once):
+    job = page.jobs.known[post(client, "/recipes/hand_in")[0]["name"]]
+    finished(page, job.name)
+    with start_run("hand_in.py", {}) as run:
+        pass
+    record = json.loads((run.folder / "run.json").read_text())
+    run.write_json("run.json", {**record, "process": job.process.pid})
+    os.utime(run.folder / "run.json", (0, 0))
+    assert job.record()["run"] is None
+    os.utime(run.folder / "run.json")
+    assert job.record()["run"]
+
+
+def test_only_the_end_of_what_it_says_is_shown(page, client, at_once):
+    job = page.jobs.known[post(client, "/recipes/hand_in")[0]["name"]]
+    finished(page, job.name)
+    with (job.folder / "log").open("wb") as log:
+        log.truncate(60_000_000)
+        log.write(b"begin")
+        log.seek(60_000_000)
+        log.write(b"the end")
+    assert job.record()["said"].endswith("the end")
+
+
+def test_a_command_that_does_not_end_is_ended(page, monkeypatch):
+    monkeypatch.setattr(jobs, "PATIENCE", 0.01)
+    words = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); signal.pause()"
+    process = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, start_new_session=True)
+    process.stdout.readline()
+    page.jobs.known["x"] = Job("x", ("recipe",), page.folder / "x", process, 0.0)
+    page.close()
+    assert process.returncode == -9
+    process.stdout.close()
+
+
+def test_of_many_commands_the_oldest_are_forgotten(page, client, at_once, monkeypatch):
+    monkeypatch.setattr(jobs, "REMEMBERED", 2)
+    names = []
+    for _ in range(3):
+        names.append(post(client, "/recipes/hand_in")[0]["name"])
+        finished(page, names[-1])
+    assert [job["name"] for job in client.get("/jobs").json()] == names[1:]
+    assert {path.name for path in page.folder.iterdir()} == set(names[1:])
 
 
 def test_what_was_not_started_here_cannot_be_stopped(client):

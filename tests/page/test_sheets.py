@@ -83,6 +83,35 @@ def test_a_photo_on_its_side_is_shown_upright_with_its_frames(client, sheet_phot
     assert after["photos"][0]["frames"][40] == {**photo["frames"][40], "place": "0:1"}
 
 
+def test_a_correction_reads_one_photo_and_a_photo_without_writing_harms_no_other(client, sheet_photo, monkeypatch):
+    sheet = uploaded(client, sheet_photo.read_bytes())
+    blank = png(np.full((400, 300), 255, np.uint8))
+    assert post(client, f"/sheets/{sheet}/photos", blank)[0] == {"sheet": sheet, "photos": 2}
+    found, status = post(client, f"/sheets/{sheet}", {**ASKED, "corrections": [NONE, NONE]})
+    assert status == 200
+    assert len(found["photos"][0]["frames"]) == 120
+    assert not found["ready"]
+    assert "this photo" in found["photos"][1]["complaints"][0]
+    assert client.get(f"/sheets/{sheet}/1").status_code == 200
+
+    def refuse(*_):
+        raise AssertionError("read once more")
+
+    monkeypatch.setattr("toolkit.page.sheets.read_sheets", refuse)
+    assert post(client, f"/sheets/{sheet}/1/drop")[1] == 200
+    found, status = post(client, f"/sheets/{sheet}", ASKED)
+    assert status == 200
+    assert found["ready"]
+    assert client.get(f"/sheets/{sheet}/1").status_code == 404
+
+
+def test_each_photo_may_show_a_class_of_its_own(client, sheet_photo):
+    sheet = uploaded(client, sheet_photo.read_bytes())
+    post(client, f"/sheets/{sheet}/photos", sheet_photo.read_bytes())
+    found, _ = post(client, f"/sheets/{sheet}", {**ASKED, "digit": "A,name", "corrections": [NONE, NONE]})
+    assert [photo["frames"][0]["label"] for photo in found["photos"]] == ["A", "name"]
+
+
 HOSTILE = {
     "no image": b"<svg onload=alert(1)>",
     "empty header": b"\x89PNG\r\n\x1a\n",
