@@ -111,7 +111,8 @@ async function readSheet() {
   const wrong = photos.flatMap((photo, i) => photo.complaints.map((text) => (photos.length > 1 ? `photo ${i + 1}: ${text}` : text)));
   $("reading").textContent = ready
     ? `${frames.length} found, as promised. ${doubts ? `${doubts} doubtful, in orange: look at them, then make the sets.` : "None is doubtful: make the sets."}`
-    : `${frames.length} found. Not right yet: ${wrong.slice(0, 3).join("; ") || reason}${wrong.length > 3 ? `; and ${wrong.length - 3} more` : ""}.`;
+    : `${frames.length} found. Not right yet: ${wrong.slice(0, 3).join("; ") || reason}${wrong.length > 3 ? `; and ${wrong.length - 3} more` : ""}`;
+  if (!ready) $("rows").closest("details").open = true;
   $("how-to-correct").hidden = $("sheet-make").hidden = false;
   $("make").disabled = $("preview").disabled = !ready;
   $("aside").textContent = exist.length ? "The sets that exist will be put aside, not deleted." : "";
@@ -405,7 +406,7 @@ function chart(title, axis, series, { log = false, marks = {}, pick = null, ceil
     el("line", { class: "axis", x1: left, y1: top, x2: left, y2: height - bottom }),
     text(left, 12, title, "start"), text(width - right, height - 4, axis, "end"),
     ...[floor, roof].map((y) => text(left - 5, py(y) + 4, short(y), "end")),
-    ...[low, high].map((x) => text(px(log ? 10 ** x : x), height - bottom + 15, short(log ? 10 ** x : x))));
+    ...[low, high].map((x, i) => text(px(log ? 10 ** x : x), height - bottom + 15, short(log ? 10 ** x : x), i ? "end" : "middle")));
   Object.entries(series).forEach(([name, own], row) => {
     const path = own.filter(([, y]) => Number.isFinite(y) && y <= ceiling).map(([x, y]) => `${px(x).toFixed(1)} ${py(y).toFixed(1)}`);
     picture.append(el("path", { class: name, d: `M${path.join("L")}` }));
@@ -576,6 +577,8 @@ async function read(blob) {
   }
   const bar = ([name, share]) => el("div", { className: "answer" }, el("span", {}, name),
     el("div", { className: "track", "aria-hidden": "true" }, el("div", { style: { width: percent(share).replace(" ", "") } })), el("span", {}, percent(share)));
+  const [likeliest] = answer.models[0].top[0];
+  if (state.classes.includes(likeliest)) $("keep-class").value = likeliest;
   $("answers").replaceChildren(
     el("p", {}, el("img", { className: "pixels", src: answer.picture, alt: "the 28 by 28 pixels that the models see" })),
     ...answer.models.map((model) => el("div", { "data-answer": model.top[0][0] }, el("h3", {}, `${model.name}: ${model.top[0][0]}`), ...model.top.map(bar))));

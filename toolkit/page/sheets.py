@@ -122,7 +122,7 @@ class SheetDesk:
             try:
                 self.cutting = divide(readings, False, division, 0, judge)
             except ToolkitError as error:
-                reason = str(error)
+                reason = str(error).replace("--per-class", "the three sets as")
         return {
             "photos": [self._record(number, one) for number, one in enumerate(seen)],
             "ready": self.cutting is not None,
