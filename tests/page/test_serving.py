@@ -125,15 +125,13 @@ def test_the_five_steps(page, place, pale_photo):
     assert find_problems(place / "digits") == []
     assert list((place / "runs").glob("sheet_cut/*/replaced sets/Training Set"))
 
-    # 2: the finder's curve, overruled by a click; then a short training, and a long one that is stopped after a reload
+    # 2: a long training that is stopped after a reload; beside it the finder's curve, overruled by a click; a short one
     page.click("text=2 Train")
     page.select_option("#train-model", "mnist_mlp")
-    page.click("#find")
-    page.locator("#finder svg").click(position={"x": 200, "y": 60})
-    assert float(page.input_value("#train-lr")) > 0
     page.fill("#train-lr", "0.001")
     page.fill("#train-epochs", "100000")
     page.click("#start")
+    page.click("#find")
     running = "[data-job=finetune_two_layers][data-status=running]"
     shows(page, running, "epoch 3")
     page.reload()
@@ -141,9 +139,16 @@ def test_the_five_steps(page, place, pale_photo):
     page.wait_for_selector(f"{running} svg path.validation")
     page.locator(running).get_by_text("Stop").click()
     page.wait_for_selector("[data-job=finetune_two_layers][data-status=stopped]")
+    assert page.input_value("#train-lr") == ""
+    page.locator("#finder svg").click(position={"x": 200, "y": 60})
+    assert float(page.input_value("#train-lr")) > 0
     page.select_option("#train-model", "mnist_mlp")
     page.fill("#train-epochs", "3")
     page.click("#start")
+    page.click("text=5 Take home")
+    page.select_option("#export-model", "mnist_mlp")
+    page.click("#export button")
+    page.click("text=2 Train")
     page.wait_for_selector("[data-job=finetune_two_layers][data-status=finished]")
     shows(page, "#beside", "validation: ")
     assert page.locator("#beside img[src*=confusion]").count() == 1
@@ -168,8 +173,6 @@ def test_the_five_steps(page, place, pale_photo):
     page.locator("#runs input").first.check()
     page.wait_for_selector("#looked .card img")
     page.click("text=5 Take home")
-    page.select_option("#export-model", "mnist_mlp")
-    page.click("#export button")
     with page.expect_download() as taken:
         page.locator("#home-jobs").get_by_text("Download").click()
     assert taken.value.suggested_filename == "mnist_mlp.pkl"

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 
 import uvicorn
 from pydantic import ValidationError
@@ -30,8 +31,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-OWN_FILES = {"page.html": "text/html", "phone.html": "text/html", "page.css": "text/css"}
-OWN_FILES |= {"page.js": "text/javascript", "phone.js": "text/javascript"}
+KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 OPEN_FOR = 600.0  # seconds that a phone has
 
 
@@ -76,7 +76,7 @@ def application(routes: list[Route]) -> Starlette:
 
 def own_file(name: str) -> Response:
     """One of the files that make the page."""
-    return Response(files("toolkit.page").joinpath(name).read_text("utf-8"), media_type=OWN_FILES[name])
+    return Response(files("toolkit.page").joinpath(name).read_text("utf-8"), media_type=KINDS[Path(name).suffix])
 
 
 async def body_of(request: Request, most: int = LARGEST_FILE) -> bytes:

@@ -143,23 +143,19 @@ function drawPhoto(photo, number) {
   const editor = el("div", { className: "editor" });
   const image = el("img", { src: `sheets/${sheet.id}/${number}?${Date.now()}`, alt: `photo ${number + 1}, upright`, draggable: false });
   const board = el("div", { className: "photo" }, image);
+  const frameOn = (box, kind, said, label = "", place = "") => board.appendChild(
+    el("button", { type: "button", className: `frame ${kind}`, style: at(box), title: said, "aria-label": said, "data-place": place }, label && el("span", {}, label)));
   for (const frame of photo.frames) {
     const said = `${frame.place}: ${frame.label}${frame.doubt ? `, ${frame.doubt}` : ""}`;
-    const kind = frame.wrong ? "wrong" : frame.doubt ? "doubt" : "";
-    const button = el("button", { type: "button", className: `frame ${kind}`, style: at(frame.box), title: said, "aria-label": said, "data-place": frame.place },
-      el("span", {}, frame.label));
+    const button = frameOn(frame.box, frame.wrong ? "wrong" : frame.doubt ? "doubt" : "", said, frame.label, frame.place);
     button.onclick = () => edit(button, frame);
-    board.append(button);
   }
   // left out by hand, or what a model takes for no digit: either can be taken in again
   const byHand = Object.entries(sheet.corrections[number].out);
   for (const box of photo.left_out) {
     const [place] = byHand.find(([, own]) => String(own) === String(box)) || [""];
-    const said = place ? `${place}, left out` : "no digit, a model thinks";
-    const button = el("button", { type: "button", className: "frame out", style: at(box), title: `${said}: press to take it in`, "aria-label": `${said}: take it in`, "data-place": place },
-      el("span", {}, "out"));
+    const button = frameOn(box, "out", `${place ? `${place}, left out` : "no digit, a model thinks"}: press to take it in`, "out", place);
     button.onclick = () => correct(number, (own) => { if (place) delete own.out[place]; else own.add.push(box); }, place);
-    board.append(button);
   }
 
   function edit(button, frame) {
@@ -208,23 +204,22 @@ function drawPhoto(photo, number) {
   byKeys.onclick = () => {
     const typical = photo.frames[0]?.box || [0, 0, photo.width / 20, photo.width / 20];
     let [left, top, wide, high] = [photo.width / 2, photo.height / 2, typical[2] - typical[0], typical[3] - typical[1]];
-    const fresh = el("button", { type: "button", className: "frame new", "aria-label": "New frame. Arrows move it, with Shift they size it, Enter adds it, Escape takes it away" });
-    const show = () => Object.assign(fresh.style, at([left, top, left + wide, top + high]));
+    const keys = "Arrows move the frame, with Shift they size it; Enter adds it, Escape takes it away.";
+    const now = () => [left, top, left + wide, top + high];
+    const fresh = frameOn(now(), "new", `New frame. ${keys}`);
     const end = () => { fresh.remove(); editor.replaceChildren(); byKeys.focus(); };
     fresh.onkeydown = (event) => {
       const step = photo.width / 200;
       const move = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] }[event.key];
       if (move || event.key === "Enter") event.preventDefault();
       if (event.key === "Escape") end();
-      if (event.key === "Enter") { end(); add([left, top, left + wide, top + high]); }
+      if (event.key === "Enter") { end(); add(now()); }
       if (!move) return;
       if (event.shiftKey) [wide, high] = [Math.max(step, wide + move[0]), Math.max(step, high + move[1])];
       else [left, top] = [left + move[0], top + move[1]];
-      show();
+      Object.assign(fresh.style, at(now()));
     };
-    editor.replaceChildren(el("p", {}, "Arrows move the frame, with Shift they size it; Enter adds it, Escape takes it away."));
-    board.append(fresh);
-    show();
+    editor.replaceChildren(el("p", {}, keys));
     fresh.focus();
   };
   const drop = el("button", { type: "button" }, "Remove this photo");
@@ -330,7 +325,6 @@ let watching = { timer: null, ended: 0, lost: false };
 
 /** Show all commands, and again each second while one is running; now and then otherwise, for those of other tabs. */
 async function watch() {
-  clearTimeout(watching.timer);
   let running = false;
   try {
     const jobs = await ask("jobs");
@@ -510,10 +504,15 @@ function clearDrawing() {
   Object.assign(pen, { fillStyle: "#fff", lineWidth: 20, lineCap: "round", lineJoin: "round" });
   pen.fillRect(0, 0, canvas.width, canvas.height);
   Object.assign(drawing, { image: null, latest: drawing.latest + 1 });
-  $("answers").replaceChildren(el("p", {}, "What they read will stand here."));
+  answers("What they read will stand here.");
+  return pen;
+}
+
+/** So far there is no answer, or only that. */
+function answers(text = "") {
+  $("answers").replaceChildren(el("p", {}, text));
   $("reasons").replaceChildren();
   $("why").disabled = $("keep").querySelector("button").disabled = true;
-  return pen;
 }
 
 function setUpDraw() {
@@ -555,7 +554,7 @@ function readPhoto(photo) {
   if (!photo) return;
   clearDrawing();
   drawing.photo = true;
-  $("answers").replaceChildren(el("p", {}, "Reading the photo …"));
+  answers("Reading the photo …");
   attempt(() => read(photo));
 }
 
@@ -563,11 +562,11 @@ async function read(blob) {
   const number = ++drawing.latest;
   drawing.image = blob;
   const answer = await ask(`read/${drawing.photo ? "photo" : "drawing"}?${chosenReaders()}`, blob).catch((error) => {
-    if (number === drawing.latest) clearAnswers();
+    if (number === drawing.latest) answers();
     throw error;
   });
   if (number !== drawing.latest) return; // a later stroke has been sent since
-  clearAnswers();
+  answers();
   $("why").disabled = $("keep").querySelector("button").disabled = answer.many;
   if (answer.many) {
     $("answers").replaceChildren(el("p", {}, "A ? stands where a model is not sure."),
@@ -582,12 +581,6 @@ async function read(blob) {
   $("answers").replaceChildren(
     el("p", {}, el("img", { className: "pixels", src: answer.picture, alt: "the 28 by 28 pixels that the models see" })),
     ...answer.models.map((model) => el("div", { "data-answer": model.top[0][0] }, el("h3", {}, `${model.name}: ${model.top[0][0]}`), ...model.top.map(bar))));
-}
-
-function clearAnswers() {
-  $("answers").replaceChildren();
-  $("reasons").replaceChildren();
-  $("why").disabled = $("keep").querySelector("button").disabled = true;
 }
 
 // ---- 4 Look, 5 Take home -------------------------------------------------------------------------------------------
