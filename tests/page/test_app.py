@@ -1,12 +1,16 @@
 import json
 
+import httpx
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
-from tests.page.conftest import png, post
+from tests.page.conftest import HOST, png, post
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
-from toolkit.page import app
+from toolkit.page import app, gate
+from toolkit.page.app import Page
+from toolkit.page.gate import Gate
 from toolkit.page.past_runs import past_runs
 from toolkit.paths import ROOT
 from toolkit.runs import start_run
@@ -199,3 +203,23 @@ def test_of_many_tabs_the_oldest_photos_are_forgotten(client, page, monkeypatch)
     assert again["sheet"] not in names
     page.close()
     assert not list(page.folder.iterdir())
+
+
+def test_a_second_address_for_a_phone_closes_the_first(digits, monkeypatch):
+    monkeypatch.setattr(gate, "own_address", lambda: "127.0.0.1")
+    page = Page(digits, phone=True)
+    client = TestClient(Gate(page.app(), (HOST,)), base_url=f"http://{HOST}", raise_server_exceptions=False)
+    one, other = (post(client, "/sheets/new/photos", b"")[0]["sheet"] for _ in range(2))
+    first = post(client, f"/sheets/{one}/phone")[0]["address"]
+    assert client.get(f"/sheets/{one}").json() == {"photos": 0, "phone": True}
+    door = page.phone[1]
+    second = post(client, f"/sheets/{other}/phone")[0]
+    assert "<svg" in second["code"]
+    assert client.get(f"/sheets/{one}").json()["phone"] is False
+    door.thread.join(20)
+    with pytest.raises(httpx.TransportError):
+        httpx.get(first)
+    photo = png(np.full((40, 40), 255, np.uint8))
+    assert httpx.post(second["address"], content=photo).status_code == 200
+    assert client.get(f"/sheets/{other}").json() == {"photos": 1, "phone": False}
+    page.close()
