@@ -1,4 +1,5 @@
 import socket
+import time
 
 import httpx
 import pytest
@@ -103,13 +104,18 @@ def begin_upload(door, length):
     return connection
 
 
+def becomes(door, receiving):
+    """Waits until an upload has begun there, or ended; ten seconds at most."""
+    late = time.monotonic() + 10
+    while door.receiving != receiving:
+        assert time.monotonic() < late
+
+
 def test_an_upload_that_breaks_off_leaves_the_door_open(phone, caplog):
     with begin_upload(phone, 100):
-        while not phone.receiving:
-            pass
+        becomes(phone, True)
         assert "on its way" in httpx.post(phone.address, content=b"another").json()["error"]
-    while phone.receiving:
-        pass
+    becomes(phone, False)
     assert httpx.post(phone.address, content=b"a picture").status_code == 200
     assert phone.kept == [b"a picture"]
     assert caplog.text == ""
@@ -117,8 +123,7 @@ def test_an_upload_that_breaks_off_leaves_the_door_open(phone, caplog):
 
 def test_a_slow_upload_does_not_keep_a_door_open_that_was_closed(phone):
     with begin_upload(phone, 100):
-        while not phone.receiving:
-            pass
+        becomes(phone, True)
         phone.close()
         phone.thread.join(20)
     assert not phone.thread.is_alive()

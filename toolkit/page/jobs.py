@@ -96,12 +96,8 @@ def offered(name: str) -> Recipe:
 
 def settable(recipe: Recipe) -> dict[str, tuple[Option, type]]:
     """The options that a browser may set, with the type of each."""
-    kinds = {option.name: getattr(option.annotation, "__args__", (option.annotation,))[0] for option in recipe.options}
-    return {
-        option.name: (option, kinds[option.name])
-        for option in recipe.options
-        if option.name not in NOT_OFFERED and kinds[option.name] is not Path
-    }
+    kinds = [(o, getattr(o.annotation, "__args__", (o.annotation,))[0]) for o in recipe.options]
+    return {o.name: (o, kind) for o, kind in kinds if o.name not in NOT_OFFERED and kind is not Path}
 
 
 def form(name: str) -> dict[str, Any]:
