@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from recipes import finetune_last_layer
 from tests.page.conftest import png, post
 from toolkit.data.image_sets import read_all_sets
 from toolkit.paths import runs_folder
@@ -48,6 +49,16 @@ def test_a_drawing_is_put_aside_and_no_set_changes(client, digits, seven):
     with Image.open(io.BytesIO(kept.read_bytes())) as image:
         assert (image.size, image.mode) == ((28, 28), "L")
     assert [images.sha256() for images in read_all_sets(digits).values()] == before
+
+
+def test_a_run_says_why_it_misread(client, digits, small_model, brief):
+    finetune_last_layer.run(model=str(small_model), digits=digits, epochs=1)
+    (listed,) = client.get("/state").json()["runs"]
+    answer, status = post(client, f"/runs/{listed['id']}/why")
+    assert status == 200
+    assert "in Validation Set misread" in answer["said"]
+    assert answer["picture"].startswith("data:image/png;base64,")
+    assert client.post("/runs/0/why").status_code == 404
 
 
 @pytest.mark.parametrize("label", ["", "..", "../Test Set/7", "a/b", "con", "x" * 100])

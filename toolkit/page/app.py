@@ -55,6 +55,7 @@ class Page:
             _get("/page.js", lambda _: own_file("page.js")),
             _get("/state", self.state),
             _get("/runs/{run}", lambda request: _run(request).details()),
+            _post("/runs/{run}/why", self._slowly(lambda request, _: readers.why_misread(_run(request).folder))),
             _get("/runs/{run}/{file}", lambda request: _file(request, _run(request).pictures())),
             _get("/jobs", lambda _: self.jobs.records()),
             _post("/recipes/{recipe}", self.start, dict[str, str | bool]),
@@ -71,8 +72,8 @@ class Page:
             _get("/sheets/{sheet}/{number:int}", self.sheet_photo),
             _get("/sheets/{sheet}/before", self._slowly(lambda _: _png(present_sets(self.digits)))),
             _get("/sheets/{sheet}/after", self._slowly(lambda request: _png(self.desk(request).contact_sheet()))),
-            _post("/read/drawing", readers.read, most=LARGEST_DRAWING),
-            _post("/read/photo", self._slowly(readers.read)),
+            _post("/read/drawing", readers.read_drawing, most=LARGEST_DRAWING),
+            _post("/read/photo", self._slowly(readers.read_photo)),
             _post("/explain", self._slowly(readers.explain)),
             _post("/keep", self._slowly(readers.keep)),
         ]

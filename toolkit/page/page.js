@@ -476,7 +476,13 @@ function runCard(found) {
   const order = ["lr_find", "curves", "confusion", "misread"];
   const rank = (name) => (order.indexOf(name.split(".")[0]) + 1 || 9);
   const pictures = [...found.pictures].sort((one, other) => rank(one) - rank(other));
-  return el("div", { className: "card" }, el("h4", {}, `${plain(found.recipe)}, ${found.date}`), ...scoresOf(found),
+  const why = el("button", { type: "button" }, "Why were these misread?");
+  why.onclick = () => attempt(async () => {
+    const { said, picture } = await ask(`runs/${found.id}/why`, {});
+    why.replaceWith(el("p", {}, said), picture ? el("img", { src: picture, alt: "each misread digit, where the model looked, and the training images most like it" }) : "");
+  }, why);
+  const explains = learning().includes(found.recipe) && found.status === "finished";
+  return el("div", { className: "card" }, el("h4", {}, `${plain(found.recipe)}, ${found.date}`), ...scoresOf(found), explains ? why : null,
     ...pictures.map((name) => el("img", { src: `runs/${found.id}/${encodeURIComponent(name)}`, alt: `${plain(name)} of this run`, loading: "lazy" })));
 }
 

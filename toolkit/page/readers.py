@@ -82,8 +82,8 @@ class Readers:
             return [self.load(self.place(name)) for name in names]
         raise ToolkitError("No model is chosen. Tick one.")
 
-    def read(self, request: Request, sent: bytes) -> dict[str, Any]:
-        """What the models read in a drawing or a photo, of one or of many."""
+    def read_photo(self, request: Request, sent: bytes) -> dict[str, Any]:
+        """What the models read in a photo, of one or of many."""
         grey, chosen = decode(sent, "The picture"), self.chosen(request)
         if shows_many(grey):
             found = [read_many(reader.network, reader.card.classes, grey) for reader in chosen]
@@ -95,6 +95,11 @@ class Readers:
                 for reader, rows in zip(chosen, found, strict=True)
             ]
             return {"many": True, "picture": _png(draw_found(grey, found[0])), "models": models}
+        return self.read_drawing(request, sent)
+
+    def read_drawing(self, request: Request, sent: bytes) -> dict[str, Any]:
+        """What they read in a drawing of one, which is not asked whether it shows many: that takes longer."""
+        grey, chosen = decode(sent, "The drawing"), self.chosen(request)
         classes = [reader.card.classes for reader in chosen]
         answers = [
             read_one(reader.network, own, grey, min(5, len(own))) for reader, own in zip(chosen, classes, strict=True)
@@ -117,6 +122,15 @@ class Readers:
             picture = _data_uri(figure_png(plot_explanations([("drawing", explained)])))
             models.append({"name": reader.card.name, "said": str(explained), "picture": picture})
         return {"models": models}
+
+    def why_misread(self, folder: Path) -> dict[str, str]:
+        """The same for what a run's model misread of its Validation Set."""
+        from toolkit.experiments.explaining import explain_misread
+        from toolkit.reporting.explanation_plots import plot_explanations
+        from toolkit.reporting.plots import figure_png
+
+        named, said = explain_misread(folder)
+        return {"said": said, "picture": _data_uri(figure_png(plot_explanations(named))) if named else ""}
 
     def keep(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Put a drawing aside, in the form of an image to train on; never into one of the three sets."""
