@@ -221,9 +221,11 @@ def test_every_command_of_the_walk_works(run, written_sheet, digits, tmp_path, m
         ["sheet", "check"],
         ["recipe", "finetune_two_layers"],
         ["predict", "digit.jpg"],
+        ["predict", "page.jpg"],
     ]
     monkeypatch.chdir(tmp_path)
     save_photo(written_sheet, tmp_path / "photo.jpg")
+    shutil.copy(tmp_path / "photo.jpg", tmp_path / "page.jpg")
     shutil.copy(digits / "Test Set" / "7" / "7_01.jpg", tmp_path / "digit.jpg")
     for words in commands:
         status, _, error = run(*words)

@@ -29,8 +29,6 @@ class StrokeLimits:
     cut_off: float = 0.75  # of the typical size and contrast: less, at the photo's border, is no digit
     joined: float = 1.2  # of the typical digit's longer side: larger ones may be two that touch
     core: float = 0.55  # of a stroke's contrast: where two that touch come apart
-    solid: float = 0.56  # of its longer side: a magnet is as thick, so are a marker's 6 and 8 with filled loops,
-    round: float = 0.85  # but of those the shorter side is at most 0.77 of the longer, of magnets 0.9
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,8 @@ class DigitLimits:
     # of the usual thickness: print and the remains of a printed line. Of 373 digits on real photos, some in two pens,
     # the thinnest have 0.60, print on a whiteboard at most 0.33
     thin: float = 0.42
+    solid: float = 0.56  # of its longer side: a magnet is as thick, so are a marker's 6 and 8 with filled loops,
+    round: float = 0.85  # but of those the shorter side is at most 0.77 of the longer, of magnets 0.9
     fragment: float = 0.75  # of its neighbour's height: a taller piece is a digit of its own
     largest: float = 1.45  # of the typical digit's longer side: what parts of one digit measure together
     bar_gap: float = 0.35  # of the digit's longer side, between a 5 and its bar
@@ -117,6 +117,7 @@ class Sheet:
     ink: InkMap
     strokes: tuple[Stroke, ...]
     labels: np.ndarray
+    dots: bool = False  # whether spots may be signs, or parts of them
 
     def box_in_photo(self, digit: Digit) -> tuple[int, int, int, int]:
         """Left, top, right and bottom in pixels of ``grey``."""
@@ -131,7 +132,7 @@ def scan(grey: np.ndarray, dots: bool = False) -> Sheet:
     """
     ink = map_ink(grey)
     strokes, labels = _strokes(ink, dots)
-    return Sheet(grey, ink, tuple(strokes), labels)
+    return Sheet(grey, ink, tuple(strokes), labels, dots)
 
 
 def find_rows(sheet: Sheet, turns: int = 0, flat: bool = False) -> list[list[Digit]]:
@@ -151,6 +152,7 @@ def find_rows(sheet: Sheet, turns: int = 0, flat: bool = False) -> list[list[Dig
         if digit.size > DIGIT.small * typical
         and (flat or digit.width < DIGIT.flat * digit.height)
         and digit.thickness > DIGIT.thin * thickness
+        and (sheet.dots or len(digit.strokes) > 1 or not _solid(digit.strokes[0]))
     ]
     centres = np.array([digit.centre for digit in digits]).reshape(-1, 2)
     rows = arrange(centres, np.array([digit.height for digit in digits], dtype=float))
@@ -243,7 +245,6 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
         for stroke in fine
         if stroke.size > smallest
         and stroke.contrast > (STROKE.palest if stroke.size > typical_size / 2 else STROKE.cut_off) * typical_contrast
-        and (dots or stroke.size < DIGIT.small * typical_size or not _solid(stroke))
     ], labels
 
 
@@ -311,7 +312,7 @@ def _solid(stroke: Stroke) -> bool:
     """A magnet, a spot: not what a pen writes."""
     left, top, right, bottom = stroke.box
     shorter = min(right - left, bottom - top)
-    return stroke.thickness > STROKE.solid * stroke.size and shorter > STROKE.round * stroke.size
+    return stroke.thickness > DIGIT.solid * stroke.size and shorter > DIGIT.round * stroke.size
 
 
 def _blot(stroke: Stroke, labels: np.ndarray, blots: np.ndarray) -> int:
