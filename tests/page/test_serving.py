@@ -152,6 +152,8 @@ def test_the_five_steps(page, place, pale_photo):
     page.wait_for_selector("[data-job=finetune_two_layers][data-status=finished]")
     shows(page, "#beside", "validation: ")
     assert page.locator("#beside img[src*=confusion]").count() == 1
+    page.locator("#beside").get_by_text("Why were these misread?").click()
+    shows(page, "#beside", "in Validation Set misread")
 
     # 3: a seven drawn with the mouse, what the models read and why, and putting it aside
     page.click("text=3 Draw")

@@ -481,7 +481,7 @@ function runCard(found) {
     const { said, picture } = await ask(`runs/${found.id}/why`, {});
     why.replaceWith(el("p", {}, said), picture ? el("img", { src: picture, alt: "each misread digit, where the model looked, and the training images most like it" }) : "");
   }, why);
-  const explains = learning().includes(found.recipe) && found.status === "finished";
+  const explains = found.recipe.startsWith("finetune_") && found.status === "finished";
   return el("div", { className: "card" }, el("h4", {}, `${plain(found.recipe)}, ${found.date}`), ...scoresOf(found), explains ? why : null,
     ...pictures.map((name) => el("img", { src: `runs/${found.id}/${encodeURIComponent(name)}`, alt: `${plain(name)} of this run`, loading: "lazy" })));
 }
