@@ -27,6 +27,14 @@ from toolkit.paths import ROOT
 
 QUIET = ["no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"]
 QUIET += ["disable-component-update", "disable-sync"]
+WATCH = """() => { window.took = new Promise((done) => {
+  let began;
+  const pen = document.querySelector("#canvas");
+  pen.addEventListener("pointerup", () => { began = performance.now(); }, { capture: true, once: true });
+  new MutationObserver(() => {
+    if (document.querySelector("[data-answer]")) done(performance.now() - began);
+  }).observe(document.querySelector("#answers"), { childList: true });
+}); }"""
 STROKES = {  # of some digits, on a canvas of 280 pixels
     "1": [(140, 50), (135, 230)],
     "2": [(90, 90), (140, 50), (190, 95), (90, 225), (200, 225)],
@@ -84,10 +92,9 @@ def draw(tab: Any, points: list[tuple[int, int]], shift: np.ndarray) -> float:
     tab.mouse.down()
     for x, y in at[1:]:
         tab.mouse.move(x, y, steps=4)
-    began = time.perf_counter()
+    tab.evaluate(WATCH)
     tab.mouse.up()
-    tab.wait_for_selector("[data-answer]")
-    return time.perf_counter() - began
+    return float(tab.evaluate("window.took")) / 1000
 
 
 def tell_answers(tab: Any, count: int) -> None:
@@ -133,7 +140,9 @@ def take_pictures(tab: Any, folder: Path) -> None:
     tab.wait_for_selector("[data-job=finetune_two_layers][data-status=finished]", timeout=240_000)
     tab.evaluate("document.querySelector('#find').scrollIntoView()")
     take("train")
+    tab.set_viewport_size({"width": 1000, "height": 1060})
     tab.click("text=3 Draw")
+    tab.uncheck("#readers input[value=mnist_cnn]")
     draw(tab, STROKES["7"], np.zeros(2))
     tab.click("#why")
     tab.wait_for_selector("#reasons img", timeout=120_000)

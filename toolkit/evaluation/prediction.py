@@ -62,7 +62,7 @@ def predict_files(
         grey = read_grey(path)
         with naming(path):
             images.append(normal_form(isolate_ink(grey)))
-    found = _likeliest(network, classes, np.stack(images), top)
+    found = likeliest(network, classes, np.stack(images), top)
     return [Prediction(path, own) for path, own in zip(paths, found, strict=True)]
 
 
@@ -71,7 +71,7 @@ def read_one(
 ) -> tuple[Top, np.ndarray]:
     """What is read on grey values, uint8 (H, W), of one digit or sign, and its image, uint8 (28, 28)."""
     image = normal_form(isolate_ink(grey))
-    return _likeliest(network, classes, image[None], _how_many(classes, top))[0], image
+    return likeliest(network, classes, image[None], _how_many(classes, top))[0], image
 
 
 def read_many(
@@ -90,7 +90,7 @@ def read_many(
             "No writing was found. Expected dark writing on light paper, or the reverse; take the photo closer."
         )
     images = [cut(sheet, digit) for row in rows for digit in row]
-    answers = iter(zip(images, _likeliest(network, classes, np.stack(images), top), strict=True))
+    answers = iter(zip(images, likeliest(network, classes, np.stack(images), top), strict=True))
     read = [[(sheet.box_in_photo(digit), *next(answers)) for digit in row] for row in rows]
     kept = [[one for one in row if not digits or one[2][0][1] >= NO_DIGIT] for row in read]
     return [
@@ -115,7 +115,7 @@ def _how_many(classes: Sequence[str], top: int | None) -> int:
     return top
 
 
-def _likeliest(network: nn.Module, classes: Sequence[str], images: np.ndarray, top: int) -> list[Top]:
+def likeliest(network: nn.Module, classes: Sequence[str], images: np.ndarray, top: int) -> list[Top]:
     """The ``top`` likeliest classes of each image, uint8 (N, 28, 28)."""
     found = torch.softmax(predict_logits(network, images[:, None]), dim=1).topk(top)
     return [

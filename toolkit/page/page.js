@@ -542,7 +542,11 @@ function setUpDraw() {
     pen.lineTo(...at(event));
     pen.stroke();
   };
-  canvas.onpointerup = () => canvas.toBlob((blob) => attempt(() => read(blob)), "image/png");
+  canvas.onpointerup = () => {
+    const bytes = atob(canvas.toDataURL("image/png").split(",")[1]); // toBlob may wait a second for an idle moment
+    const blob = new Blob([Uint8Array.from(bytes, (letter) => letter.charCodeAt(0))], { type: "image/png" });
+    attempt(() => read(blob));
+  };
   $("digit-photo").onchange = (event) => { readPhoto(event.target.files[0]); event.target.value = ""; };
   $("readers").onchange = () => drawing.image && attempt(() => read(drawing.image));
   press("why", async () => {

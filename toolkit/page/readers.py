@@ -14,7 +14,7 @@ from torch import nn
 
 from toolkit.classes import check_name
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.prediction import read_many, read_one
+from toolkit.evaluation.prediction import likeliest, read_many
 from toolkit.images.normal_form import normal_form
 from toolkit.images.one_or_many import shows_many
 from toolkit.images.reading import decode
@@ -100,12 +100,13 @@ class Readers:
     def read_drawing(self, request: Request, sent: bytes) -> dict[str, Any]:
         """What they read in a drawing of one, which is not asked whether it shows many: that takes longer."""
         grey, chosen = decode(sent, "The drawing"), self.chosen(request)
-        classes = [reader.card.classes for reader in chosen]
-        answers = [
-            read_one(reader.network, own, grey, min(5, len(own))) for reader, own in zip(chosen, classes, strict=True)
-        ]
-        models = [{"name": reader.card.name, "top": top} for reader, (top, _) in zip(chosen, answers, strict=True)]
-        return {"many": False, "picture": _png(Image.fromarray(255 - answers[0][1])), "models": models}
+        image = normal_form(isolate_ink(grey))
+        models = []
+        for reader in chosen:
+            classes = reader.card.classes
+            (top,) = likeliest(reader.network, classes, image[None], min(5, len(classes)))
+            models.append({"name": reader.card.name, "top": top})
+        return {"many": False, "picture": _png(Image.fromarray(255 - image)), "models": models}
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Why they read it so: a picture for each."""
