@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, bootstrap, norm
 
 from toolkit.errors import ToolkitError
 
@@ -32,6 +31,8 @@ def wilson_interval(correct: int, n: int) -> tuple[float, float]:
     Wilson, "Probable inference, the law of succession, and statistical inference", 1927: unlike the usual
     plus-minus it stays sensible at 20 of 20, which only means "above 84 %".
     """
+    from scipy.stats import binomtest  # half a second to import, here as below
+
     interval = binomtest(correct, n).proportion_ci(0.95, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -43,6 +44,8 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> PairedTest:
     difference can be shown. McNemar, "Note on the sampling error of the difference between correlated
     proportions or percentages", 1947.
     """
+    from scipy.stats import binomtest
+
     if first.shape != second.shape or not len(first):
         raise ValueError(f"Right answers to the same images are needed, not {first.shape} and {second.shape}")
     only_first, only_second = int((first & ~second).sum()), int((~first & second).sum())
@@ -58,6 +61,8 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     Efron, "Bootstrap methods: another look at the jackknife", 1979. Percentiles rather than BCa, which is
     undefined where all values are equal, as accuracies on twenty images often are.
     """
+    from scipy.stats import bootstrap
+
     if len(values) < 2:
         raise ToolkitError(f"{len(values)} value has no spread. Compare 2 or more (seeds, writers).")
     result = bootstrap((values,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0))
@@ -71,6 +76,8 @@ def images_to_show(only_first: float, only_second: float) -> int | None:
     ``None`` where they are equal. Connor, "Sample size for testing differences in proportions for the paired-sample
     design", Biometrics 43 (1987).
     """
+    from scipy.stats import norm
+
     disagreed, difference = only_first + only_second, abs(only_first - only_second)
     if not difference:
         return None
