@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from toolkit.data.image_sets import ASSIGNMENT_4, SETS
 from toolkit.data.labelled_images import LabelledImages
@@ -18,6 +17,8 @@ def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImag
         raise ToolkitError(f"Cannot hold out {size} of {len(digits)} images: expected {least} to {most}. Choose one.")
     if (rarest := int(digits.class_counts().min())) < 2:
         raise ToolkitError(f"Cannot hold out some of each class: the rarest has {rarest} images. Add some.")
+    from sklearn.model_selection import train_test_split  # two seconds to import, for those who hold out
+
     rest, held_out = train_test_split(np.arange(len(digits)), test_size=size, random_state=seed, stratify=digits.labels)
     return digits.take(np.sort(rest)), digits.take(np.sort(held_out))
 

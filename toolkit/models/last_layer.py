@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
 from torch import nn
 from torch.nn import functional
 
@@ -64,6 +63,8 @@ def balance_new_classes(
 
     bias = 0.0
     if new.any() and not new.all():
+        from scipy.optimize import minimize_scalar
+
         bias = float(minimize_scalar(loss, bounds=(-50, 50), method="bounded").x)
         with torch.no_grad():
             layer.bias[new.to(layer.bias.device)] += bias
