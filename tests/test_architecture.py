@@ -33,9 +33,10 @@ OTHERS = {
 MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
 
 
-def imports(path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path, at_once=False) -> set[str]:
+    """The modules that a file names; ``at_once`` those alone that importing it imports."""
+    names, tree = set(), ast.parse(path.read_text())
+    for node in tree.body if at_once else ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -73,6 +74,14 @@ def test_what_benchmarks_import_exists(path):
 def test_pixels_need_no_torch():
     for path in (ROOT / "toolkit" / "images").rglob("*.py"):
         assert not {name.split(".")[0] for name in imports(path)} & {"torch", "fastai", "timm", "torchvision"}
+
+
+def test_timm_which_takes_seconds_is_imported_only_where_its_networks_are_built():
+    first = {path.name: {name.split(".")[0] for name in imports(path, at_once=True)} for path in MODULES}
+    assert {name for name, found in first.items() if found & {"timm", "torchvision"}} == {
+        "resnet.py",
+        "timm_network.py",
+    }
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

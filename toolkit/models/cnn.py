@@ -58,10 +58,6 @@ class CNN(nn.Module):
         """timm's contract: a new last layer."""
         self.output[1] = nn.Linear(self.inputs, num_classes)
 
-    def group_matcher(self, coarse: bool = True) -> dict[str, str]:
-        """timm's contract: which parameters form a layer group, from input to output."""
-        return {"blocks": r"^blocks\.(\d+)", "hidden": r"^hidden"}
-
 
 def _block(inputs: int, outputs: int, norm: Norm | None, convolutions: int) -> nn.Sequential:
     layers: list[nn.Module] = []

@@ -1,9 +1,9 @@
 """A network's layers as one counts them: from input to output, by name."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from timm.models import group_parameters
 from torch import nn
 
 
@@ -25,13 +25,10 @@ class LayerGroup:
 def layer_groups(network: nn.Module) -> list[LayerGroup]:
     """The layer groups that ``network.group_matcher`` (timm's contract) forms, from input to output.
 
-    Without one, each part of the network with parameters is a group, in the order of their definition.
+    Without one, each part of the network with parameters is a group, in the order of their definition; of a sequence
+    of sequences each of these.
     """
-    matcher: Any = getattr(network, "group_matcher", None)  # nn.Module does not know which methods its subclasses have
-    in_order = list(dict.fromkeys(name.partition(".")[0] for name, _ in network.named_parameters()))
-    group_of = matcher(coarse=True) if matcher else lambda name: in_order.index(name.partition(".")[0])
-    by_depth = group_parameters(network, group_of)
-    members = [by_depth[depth] for depth in sorted(by_depth)]
+    members = _members(network)
     parts = [[path.removeprefix("network.").split(".") for path in paths] for paths in members]
     names = ["+".join(dict.fromkeys(first for first, *_ in group)) for group in parts]
     return [
@@ -43,3 +40,20 @@ def layer_groups(network: nn.Module) -> list[LayerGroup]:
         )
         for name, group, paths in zip(names, parts, members, strict=True)
     ]
+
+
+def _members(network: nn.Module) -> list[list[str]]:
+    """The names of each group's parameters."""
+    matcher: Any = getattr(network, "group_matcher", None)  # nn.Module does not know which methods its subclasses have
+    if matcher:
+        from timm.models import group_parameters  # seconds to import
+
+        by_depth = group_parameters(network, matcher(coarse=True))
+        return [by_depth[depth] for depth in sorted(by_depth)]
+    by_part = defaultdict(list)
+    for name, _ in network.named_parameters():
+        first, _, rest = name.partition(".")
+        part = getattr(network, first)
+        blocks = isinstance(part, nn.Sequential) and all(isinstance(block, nn.Sequential) for block in part)
+        by_part[first, rest.partition(".")[0] if blocks else ""].append(name)
+    return list(by_part.values())

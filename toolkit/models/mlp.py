@@ -40,7 +40,3 @@ class MLP(nn.Module):
     def reset_classifier(self, num_classes: int) -> None:
         """timm's contract: a new last layer."""
         self.output = nn.Linear(self.output.in_features, num_classes)
-
-    def group_matcher(self, coarse: bool = True) -> dict[str, str]:
-        """timm's contract: which parameters form a layer group, from input to output."""
-        return {"hidden": r"^hidden\.(\d+)"}
