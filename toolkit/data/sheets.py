@@ -112,12 +112,17 @@ def read_photo(
         return replace(_read(photo, sheet, 0, rows, printed, judge, corrections), code=code)
     layout = layout or usual
     sheet = scan(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dots=not _digits_alone(layout))
-    ways = {turns: find_rows(sheet, turns) for turns in range(4)}
-    told = dict.fromkeys(ways, corrections)
+    upright = find_rows(sheet)
+    told = dict.fromkeys(range(4), corrections)
 
     def fits(turns: int, rows: list[list[Digit]]) -> bool:
         return not layout.complaints([len(row) for row in _correct(sheet, turns, rows, told[turns])])
 
+    if fits(0, upright) and not _missing(corrections, upright):
+        reading = _read(photo, sheet, 0, upright, layout, judge, corrections)
+        if reading.clarity() > CLEAR:
+            return reading  # as nearly all photos are: the other ways up need not be looked at
+    ways = {turns: find_rows(sheet, turns) if turns else upright for turns in range(4)}
     if not _digits_alone(layout) and not any(fits(*way) for way in ways.items()):
         flat = {turns: find_rows(sheet, turns, flat=True) for turns in range(4)}
         ways = flat if any(fits(*way) for way in flat.items()) else ways

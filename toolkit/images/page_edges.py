@@ -1,5 +1,7 @@
 """The edges of the page in a photo: what lies beyond them is the table's."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -14,13 +16,22 @@ CLOSE, WIDE = 3, 12  # pixels on either side: half the step comes within the fir
 MOST_EDGES = 300
 
 
-def inside_page(paper: np.ndarray, centres: np.ndarray, sizes: np.ndarray, likely: np.ndarray) -> np.ndarray:
-    """Which strokes lie on the page, bool (n,).
+@dataclass(frozen=True)
+class PageEdges:
+    """Long straight edges of a photo's background, the longest first.
 
-    ``paper`` is the brightness of the background, float32 (h, w); strokes have ``centres`` (n, 2), x and y, and
-    ``sizes`` (n,); ``likely``, bool (n,), tells those that look like digits. Long straight edges of the background
-    count as edges of the page when nearly all likely digits lie on one side of them.
+    ``points`` (n, 2), x and y, lie on them, ``normals`` (n, 2) of length 1 across; ``steps`` (n,) are by how much the
+    logarithm of brightness differs; ``side`` is the photo's longer side. All in pixels of the background.
     """
+
+    points: np.ndarray
+    normals: np.ndarray
+    steps: np.ndarray
+    side: int
+
+
+def find_page_edges(paper: np.ndarray) -> PageEdges:
+    """What may be edges of the page on a background of brightness ``paper``, float32 (h, w)."""
     scale = min(1.0, SIDE / max(paper.shape))
     small = cv2.resize(paper, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     small = np.log(np.maximum(small, 1))
@@ -29,7 +40,7 @@ def inside_page(paper: np.ndarray, centres: np.ndarray, sizes: np.ndarray, likel
     small = (255 / spread * (small - small.min())).astype(np.uint8)
     small = cv2.GaussianBlur(small, (0, 0), 1.5)
     length = LENGTH * min(small.shape)
-    found = []
+    found = [np.zeros((0, 4))]
     for low in (5, 10):  # a light table hardly differs from paper, on a wooden one faint edges are too many
         lines = cv2.HoughLinesP(
             cv2.Canny(small, low, 3 * low),
@@ -41,19 +52,28 @@ def inside_page(paper: np.ndarray, centres: np.ndarray, sizes: np.ndarray, likel
         )
         if lines is not None:
             found.append(lines.reshape(-1, 4))
-    inside = np.ones(len(centres), bool)
-    areas = np.minimum(sizes, LARGEST * max(paper.shape)) ** 2
-    if not found or not len(centres):
-        return inside
     segments = np.concatenate(found).astype(float) / scale
     lengths = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
+    edges = []
     for x1, y1, x2, y2 in segments[np.argsort(-lengths)][:MOST_EDGES]:
         step, whole_step = (_step(bright, (x1 * scale, y1 * scale, x2 * scale, y2 * scale), at) for at in (CLOSE, WIDE))
-        if whole_step < STEP or step < whole_step / 2:
-            continue
-        outside = (1 - INSIDE) * likely.sum() if whole_step > CLEAR_STEP else 0
-        normal = np.array([y1 - y2, x2 - x1]) / np.hypot(x2 - x1, y2 - y1)
-        distance = (centres - (x1, y1)) @ normal
+        if whole_step >= STEP and step >= whole_step / 2:
+            edges.append(((x1, y1), np.array([y1 - y2, x2 - x1]) / np.hypot(x2 - x1, y2 - y1), whole_step))
+    points, normals, steps = (np.array(part) for part in zip(*edges, strict=True)) if edges else np.zeros((3, 0))
+    return PageEdges(points, normals, steps, max(paper.shape))
+
+
+def inside_page(edges: PageEdges, centres: np.ndarray, sizes: np.ndarray, likely: np.ndarray) -> np.ndarray:
+    """Which strokes lie on the page, bool (n,).
+
+    Strokes have ``centres`` (n, 2), x and y, and ``sizes`` (n,); ``likely``, bool (n,), tells those that look like
+    digits. An edge counts as one of the page when nearly all likely digits lie on one side of it.
+    """
+    inside = np.ones(len(centres), bool)
+    areas = np.minimum(sizes, LARGEST * edges.side) ** 2
+    for point, normal, step in zip(edges.points, edges.normals, edges.steps, strict=True):
+        outside = (1 - INSIDE) * likely.sum() if step > CLEAR_STEP else 0
+        distance = (centres - point) @ normal
         for side in (distance, -distance):
             beyond = side < sizes / 2
             # an edge breaks into strokes of its own, close along it, which have no say

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from toolkit.doors import read_file, silenced
 from toolkit.errors import ToolkitError
@@ -34,7 +34,8 @@ def read_grey(path: Path) -> np.ndarray:
 
 def read_rgb(path: Path) -> np.ndarray:
     """Read an image as ``read_grey`` does, but in colour: uint8 of shape (H, W, 3)."""
-    return np.asarray(_eight_bits(open_image(path)).convert("RGB"))
+    image = _eight_bits(open_image(path))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def decode(content: bytes, name: str | Path) -> np.ndarray:
@@ -48,7 +49,9 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     """An upright image of 8 bits a channel, without transparency."""
     with warnings.catch_warnings(), contextlib.suppress(*DAMAGED_EXIF):
         warnings.simplefilter("ignore")  # Pillow's, about damaged EXIF
-        image = ImageOps.exif_transpose(image)  # a missing or invalid orientation means: as stored
+        # a missing or invalid orientation means: as stored. Pillow copies what it need not turn
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         values = np.asarray(image, dtype=np.float64)
         brightest = 65535 if image.mode.startswith("I;16") or values.max(initial=0) > 255 else 255

@@ -24,17 +24,17 @@ def arrange(centres: np.ndarray, heights: np.ndarray) -> list[list[int]]:
     x, y = (centres - middle).T
     spread = max(float(np.ptp(y)), height)
 
-    def unslope(slope: float, fan: float) -> np.ndarray:
-        return y - x * (slope + fan * y / spread)
-
-    def tightness(level: np.ndarray) -> float:
-        counts = np.bincount(((level - level.min()) / (NEAR * height)).astype(int)).astype(float)
-        return float((counts * counts).sum() + (counts[1:] * counts[:-1]).sum())
-
+    slopes, fans = (grid.reshape(-1, 1) for grid in np.meshgrid(SLOPES, FANS, indexing="ij"))
+    levels = y - x * (slopes + fans * y / spread)
+    places = ((levels - levels.min(axis=1, keepdims=True)) / (NEAR * height)).astype(int)
+    width = int(places.max()) + 1
+    places += width * np.arange(len(places))[:, None]
+    counts = np.bincount(places.ravel(), minlength=width * len(places)).reshape(-1, width).astype(float)
+    tightness = (counts * counts).sum(axis=1) + (counts[:, 1:] * counts[:, :-1]).sum(axis=1)
     # of equally tight arrangements the least tilted one
-    trials = [(tightness(unslope(s, f)) * (1 - TILT * (abs(s) + abs(f))), s, f) for s in SLOPES for f in FANS]
+    trials = zip(tightness * (1 - TILT * (abs(slopes) + abs(fans)))[:, 0], slopes[:, 0], fans[:, 0], strict=True)
     _, slope, fan = max(trials)
-    level = unslope(slope, fan)
+    level = y - x * (slope + fan * y / spread)
     rows = _split(level, APART * height)
     for _ in range(ROUNDS):
         refined = _split_again(x, level, rows, height)

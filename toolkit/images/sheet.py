@@ -10,7 +10,7 @@ import numpy as np
 from toolkit.errors import ToolkitError
 from toolkit.images.ink import InkMap, map_ink
 from toolkit.images.normal_form import normal_form
-from toolkit.images.page_edges import inside_page
+from toolkit.images.page_edges import PageEdges, find_page_edges, inside_page
 from toolkit.images.rows import arrange
 
 
@@ -199,7 +199,8 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     coarse, labels = _components(ink.strokes, ink.contrast, smallest=10, most=STROKE.marks)
     height, width = ink.strokes.shape
     inner = [stroke for stroke in coarse if not _touches_border(stroke, width, height)]
-    inner = _on_page(inner, ink.paper)
+    edges = find_page_edges(ink.paper)
+    inner = _on_page(inner, edges)
     if not inner:
         return [], labels
     # what is much paler than typical ink goes, printed lines above all; what it held together comes apart
@@ -207,7 +208,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     coarse, labels = _components(
         ink.strokes & (ink.contrast > STROKE.faint * typical_contrast), ink.contrast, smallest=10, most=STROKE.marks
     )
-    inner = _on_page([stroke for stroke in coarse if not _touches_border(stroke, width, height)], ink.paper)
+    inner = _on_page([stroke for stroke in coarse if not _touches_border(stroke, width, height)], edges)
     if not inner:
         return [], labels
     typical_size, typical_contrast = _typical(inner)
@@ -227,7 +228,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     ]
     # every stroke once more at its own edge: halos go, neighbours that only blur into each other part
     edge = np.full(labels.max() + 1, np.inf, np.float32)
-    for stroke in _on_page(kept, ink.paper):
+    for stroke in _on_page(kept, edges):
         edge[stroke.label] = STROKE.edge * stroke.contrast
     blots = labels
     fine, labels = _components(ink.contrast > edge[labels], ink.contrast, smallest=6, most=STROKE.strokes)
@@ -277,7 +278,7 @@ def _part_neighbours(
     return parted, labels
 
 
-def _on_page(strokes: list[Stroke], paper: np.ndarray) -> list[Stroke]:
+def _on_page(strokes: list[Stroke], edges: PageEdges) -> list[Stroke]:
     """Leave out what lies beyond the edges of the page, judged by the strokes of a digit's size."""
     if not strokes:
         return []
@@ -287,7 +288,7 @@ def _on_page(strokes: list[Stroke], paper: np.ndarray) -> list[Stroke]:
     likely = (np.abs(np.log(sizes / typical_size)) < STROKE.alike) & np.array(
         [stroke.contrast > STROKE.palest * typical_contrast for stroke in strokes]
     )
-    inside = inside_page(paper, centres, sizes, likely)
+    inside = inside_page(edges, centres, sizes, likely)
     return [stroke for stroke, kept in zip(strokes, inside, strict=True) if kept]
 
 
