@@ -8,6 +8,7 @@ Expect  3 to 4 minutes on 2 CPU cores and 300 MB in runs/compare_layers; an inte
         stopped. evaluate_models adds the accuracies on Test Set, which stays sealed here.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
 from toolkit.errors import ToolkitError
 from toolkit.experiments import comparing
-from toolkit.models.bundle import load_model
+from toolkit.models.bundle import read_model
 from toolkit.paths import runs_folder
 from toolkit.reporting.factor_plots import plot_comparison
 from toolkit.reporting.plots import save_figure
@@ -27,6 +28,7 @@ def run(
     model: str = "mnist_resnet",  # published model to start from
     seeds: int = 20,  # trainings of each way, all ways with the same order of images
     processes: int | None = None,  # trainings at once; without it as many as there are cores
+    cluster: str | None = None,  # Ray's address, or auto for the one of this machine, instead of processes
     digits: Path | None = None,  # folder with the three sets; without it the repository's
     fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> dict[str, dict[str, Any]]:
@@ -35,16 +37,18 @@ def run(
         if seeds < 2:
             raise ToolkitError(f"{seeds} seed shows no spread. Compare 2 or more.")
         sets = load_sets(digits)
-        card = load_model(model)[1]
+        files = read_model(model)
+        card = files.card
         run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
-        jobs = comparing.comparison_jobs(model, seeds, digits)
+        jobs = comparing.comparison_jobs(model, files, seeds, sets)
         ways = dict.fromkeys(job["way"] for job in jobs)
         if comparing.NONE not in ways:
             print(f"Without '{comparing.NONE}': {card.name} does not know all of these classes.")
         what = f"{len(sets.training)} {things(sets.classes)}, {len(sets.validation)} to validate"
         print(f"{len(jobs)} trainings of {card.name}: {what}")
         folder = runs_folder() / run.recipe / "trainings"
-        results = run_jobs(comparing.train_and_keep, jobs, folder, "trainings", processes, run.since)
+        work = partial(comparing.train_and_keep, files, sets)
+        results = run_jobs(work, jobs, folder, "trainings", processes, run.since, cluster)
 
         by_way = {name: [r for r in results if r["job"]["way"] == name] for name in ways}
         summaries = {name: comparing.summarise(own) for name, own in by_way.items()}

@@ -10,6 +10,7 @@ Expect  six to ten minutes on 2 CPU cores: a table of trials, a plot of every fa
 """
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from toolkit.data.image_sets import load_sets
 from toolkit.data.labelled_images import together
 from toolkit.errors import ToolkitError
 from toolkit.experiments.tuning import Candidate, Trial, check_folds, cross_validate, make_trial, search, trial_jobs
-from toolkit.models.bundle import load_model
+from toolkit.models.bundle import read_model
 from toolkit.paths import runs_folder
 from toolkit.reporting.excel import trials_table
 from toolkit.reporting.factor_plots import plot_trials
@@ -32,6 +33,7 @@ def run(
     folds: int = 5,  # parts of all images, each held out once
     repeats: int = 2,  # divisions into parts
     processes: int | None = None,  # trainings at once; without it as many as there are cores
+    cluster: str | None = None,  # Ray's address, or auto for the one of this machine, instead of processes
     digits: Path | None = None,  # folder with the three sets; without it the repository's
     fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> dict[str, dict[str, Any]]:
@@ -39,16 +41,17 @@ def run(
     with start_run(__file__, locals()) as run:
         if not 2 <= folds <= 10 or repeats < 1:
             raise ToolkitError(f"{folds} folds, {repeats} repeats: choose 2 to 10 folds and 1 or more repeats.")
-        images = load_sets(digits)
-        check_folds(folds, together([images.training, images.validation]))
-        card = load_model(model)[1]
-        sets, weights = images.sha256(), card.weights_sha256
-        run.facts.update(sets_sha256=sets, model_sha256=weights)
+        read, files = load_sets(digits), read_model(model)
+        images, card = together([read.training, read.validation]), files.card
+        check_folds(folds, images)
+        sets = read.sha256()
+        run.facts.update(sets_sha256=sets, model_sha256=card.weights_sha256)
 
         def attempt(candidates: Sequence[Candidate]) -> list[Trial]:
-            jobs = [trial_jobs(model, settings, folds, repeats, digits, sets, weights) for _, settings in candidates]
+            jobs = [trial_jobs(settings, folds, repeats, sets, card) for _, settings in candidates]
             folder = runs_folder() / run.recipe / "trials"
-            results = iter(run_jobs(cross_validate, [*chain(*jobs)], folder, "trials", processes, run.since))
+            work = partial(cross_validate, files, images)
+            results = iter(run_jobs(work, [*chain(*jobs)], folder, "trials", processes, run.since, cluster))
             return [make_trial(settings, new, [*islice(results, repeats)]) for new, settings in candidates]
 
         ways: dict[str, list[int | None]] = {"last layer": [1], "more layers": [2, None]}

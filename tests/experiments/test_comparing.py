@@ -1,4 +1,6 @@
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from toolkit.experiments.comparing import (
     train_and_keep,
     train_and_measure,
 )
-from toolkit.models.bundle import load_model, save_model
+from toolkit.models.bundle import load_model, read_model, save_model
 from toolkit.training.adapting import Adaptation
 from toolkit.training.sweeps import run_jobs
 
@@ -45,15 +47,21 @@ def test_without_fine_tuning_nothing_moves(examples, small_model):
     assert summarise([result])["epochs_to_best"] is None
 
 
+def comparison(model, seeds, sets):
+    """The jobs, and the work that does one."""
+    files = read_model(model)
+    return comparison_jobs(str(model), files, seeds, sets), partial(train_and_keep, files, sets)
+
+
 def test_a_job_leaves_what_it_learned_and_goes_with_its_model_only(digits, small_model, tmp_path):
     how = {name: replace(way, epochs=1, head_epochs=0) if way else None for name, way in VARIANTS.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("toolkit.experiments.comparing.VARIANTS", how)
-        jobs = comparison_jobs(str(small_model), 2, digits)
-    results = run_jobs(train_and_keep, jobs, tmp_path / "trainings", "trainings", processes=1)
+        jobs, work = comparison(small_model, 2, load_sets(digits))
+    results = run_jobs(work, jobs, tmp_path / "trainings", "trainings", processes=1)
     validation = load_sets(digits).validation
     for result in results[::3]:
-        network, job = load_trained(tmp_path / "trainings" / result["place"])
+        network, job = load_trained(Path(result["place"]))
         again = predict_logits(network, validation.images).argmax(1).numpy() == validation.labels
         assert again.astype(int).tolist() == result["right"]
         assert job == result["job"]
@@ -61,7 +69,7 @@ def test_a_job_leaves_what_it_learned_and_goes_with_its_model_only(digits, small
     torch.nn.init.zeros_(network.output.bias)
     save_model(small_model, network, card)
     with pytest.raises(ToolkitError, match="as it is now"):
-        load_trained(tmp_path / "trainings" / results[-1]["place"])
+        load_trained(Path(results[-1]["place"]))
     with pytest.raises(ToolkitError, match="holds no training"):
         load_trained(tmp_path)
 
@@ -69,22 +77,21 @@ def test_a_job_leaves_what_it_learned_and_goes_with_its_model_only(digits, small
 def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(digits, small_model, tmp_path, cut_at_state, monkeypatch):
     how = replace(VARIANTS["last, then all"], epochs=3, head_epochs=3)
     monkeypatch.setattr("toolkit.experiments.comparing.VARIANTS", {"last, then all": how})
-    (job,) = comparison_jobs(str(small_model), 1, digits)
-    whole = train_and_keep(job, tmp_path)
+    (job,), work = comparison(small_model, 1, load_sets(digits))
+    whole = work(job, tmp_path)
     place = tmp_path / "cut"
     for _ in range(3):  # two stages of three epochs
-        cut_at_state(2, lambda: train_and_keep(job, place))
-    result = train_and_keep(job, place)
-    assert {**result, "place": ""} == {**whole, "place": ""}
+        cut_at_state(2, lambda: work(job, place))
+    assert work(job, place) == whole
 
 
 def test_changed_digits_make_other_jobs(digits, small_model):
-    before = comparison_jobs(str(small_model), 1, digits)
+    before, _ = comparison(small_model, 1, load_sets(digits))
     first, second = digits / "Training Set/0/0_01.jpg", digits / "Validation Set/0/0_01.jpg"
     contents = first.read_bytes(), second.read_bytes()
     first.write_bytes(contents[1])
     second.write_bytes(contents[0])
-    assert comparison_jobs(str(small_model), 1, digits)[0]["sets"] != before[0]["sets"]
+    assert comparison(small_model, 1, load_sets(digits))[0][0]["sets"] != before[0]["sets"]
 
 
 def answers(*per_seed: str) -> np.ndarray:

@@ -1,7 +1,9 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
-from toolkit.data.image_sets import load_sets
+from toolkit.data.labelled_images import together
 from toolkit.experiments.tuning import (
     FACTORS,
     Trial,
@@ -13,7 +15,7 @@ from toolkit.experiments.tuning import (
     trial_jobs,
     usual_settings,
 )
-from toolkit.models.bundle import load_model
+from toolkit.models.bundle import read_model
 
 
 def trial(settings, factor="usual", loss=0.5, noise=0.0):
@@ -32,11 +34,18 @@ def attempt_with(losses):
     return attempt, tried
 
 
-def test_every_image_is_held_out_once(digits, small_model, tmp_path):
+@pytest.fixture
+def work(examples, small_model):
+    """What all trials share: the model and the images."""
+    return partial(
+        cross_validate, read_model(small_model), together([examples["Training Set"], examples["Validation Set"]])
+    )
+
+
+def test_every_image_is_held_out_once(work, tmp_path):
     settings = usual_settings(1).change("epochs", 1)
-    sets, weights = load_sets(digits).sha256(), load_model(small_model)[1].weights_sha256
-    jobs = trial_jobs(str(small_model), settings, 2, 2, digits, sets, weights)
-    results = [cross_validate(job, tmp_path) for job in jobs]
+    jobs = trial_jobs(settings, 2, 2, "", work.args[0].card)
+    results = [work(job, tmp_path) for job in jobs]
     tried = make_trial(settings, "epochs", results)
     assert tried.losses.shape == tried.right.shape == (2, 100)
     assert (tried.losses > 0).all()
@@ -44,17 +53,17 @@ def test_every_image_is_held_out_once(digits, small_model, tmp_path):
     assert tried.as_row()["n"] == 200
 
 
-def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(digits, small_model, tmp_path, cut_at_state):
-    (job,) = trial_jobs(str(small_model), usual_settings(1).change("epochs", 3), 2, 1, digits, "", "")
+def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(work, tmp_path, cut_at_state):
+    (job,) = trial_jobs(usual_settings(1).change("epochs", 3), 2, 1, "", work.args[0].card)
     for _ in range(3):  # two folds of three epochs
-        cut_at_state(2, lambda: cross_validate(job, tmp_path / "cut"))
-    assert cross_validate(job, tmp_path / "cut") == cross_validate(job, tmp_path / "whole")
+        cut_at_state(2, lambda: work(job, tmp_path / "cut"))
+    assert work(job, tmp_path / "cut") == work(job, tmp_path / "whole")
 
 
-def test_a_rate_at_which_training_diverges_is_a_result_and_not_the_end(digits, small_model, tmp_path):
+def test_a_rate_at_which_training_diverges_is_a_result_and_not_the_end(work, tmp_path):
     settings = usual_settings(None).change("lr", 1e20)
-    (job,) = trial_jobs(str(small_model), settings, 2, 1, digits, "", "")
-    diverged = make_trial(settings, "lr", [cross_validate(job, tmp_path)])
+    (job,) = trial_jobs(settings, 2, 1, "", work.args[0].card)
+    diverged = make_trial(settings, "lr", [work(job, tmp_path)])
     assert "smaller learning rate" in diverged.diverged
     assert diverged.loss == float("inf")
     assert str(diverged).endswith("diverged")

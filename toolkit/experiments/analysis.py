@@ -34,7 +34,7 @@ def analyze(run: Run, make: Callable[..., Setting], values: Mapping[str, tuple[A
     the runs, so a repeated command goes on where it stopped.
     """
     asked = dict(run.options)
-    seeds, seed, processes = asked["seeds"], asked["seed"], asked["processes"]
+    seeds, seed, processes, cluster = (asked[name] for name in ("seeds", "seed", "processes", "cluster"))
     if seeds < 2:
         raise ToolkitError(f"{seeds} seeds show no spread. Choose 2 or more, better 3.")
     place = choose_device(asked["device"])
@@ -45,7 +45,7 @@ def analyze(run: Run, make: Callable[..., Setting], values: Mapping[str, tuple[A
 
     def train_settings(settings: Sequence[Setting]) -> list[list[Outcome]]:
         folder = runs_folder() / run.recipe / "trainings"
-        return train_all(settings, range(seed, seed + seeds), parts, place, folder, processes, run.since)
+        return train_all(settings, range(seed, seed + seeds), parts, place, folder, processes, run.since, cluster)
 
     baseline = {name: start for name, (start, _) in values.items()}
     settings = {name: {value: make(**{**baseline, name: value}) for value in own} for name, (_, own) in values.items()}

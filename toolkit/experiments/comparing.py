@@ -12,14 +12,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from toolkit.data.image_sets import load_sets
+from toolkit.data.image_sets import ImageSets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.doors import read_file, read_json
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.records import Pair
 from toolkit.evaluation.scores import predict_logits, score_logits
 from toolkit.evaluation.statistics import bootstrap_interval, images_to_show, mcnemar
-from toolkit.models.bundle import LARGEST, load_model
+from toolkit.models.bundle import LARGEST, ModelFiles, load_model, read_model
 from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
 from toolkit.paths import STATE, atomic_write
@@ -73,38 +73,38 @@ def _moved(network: nn.Module, before: Mapping[str, torch.Tensor]) -> dict[str, 
     return moved
 
 
-def comparison_jobs(model: str, seeds: int, digits: Path | None) -> list[Job]:
-    """A training for every way and seed; data and model are named by content, so that a changed one is trained anew."""
-    card, sets = load_model(model)[1], load_sets(digits)
+def comparison_jobs(name: str, model: ModelFiles, seeds: int, sets: ImageSets) -> list[Job]:
+    """A training for every way and seed; data and model are named by content, so that a changed one is trained anew.
+
+    The model's ``name`` is where ``load_trained`` looks for it.
+    """
     return [
         {
-            "way": name,
+            "way": way,
             "how": asdict(how) if how else None,
             "seed": seed,
-            "model": model,
-            "weights": card.weights_sha256,
-            "digits": str(digits) if digits else None,
+            "model": name,
+            "weights": model.card.weights_sha256,
             "sets": sets.sha256(),
             "classes": list(sets.classes),
         }
-        for name, how in VARIANTS.items()
-        if how or set(sets.classes) <= set(card.classes)  # a model that does not know them all must learn something
+        for way, how in VARIANTS.items()
+        if how or set(sets.classes) <= set(model.card.classes)  # one that does not know them all must learn something
         for seed in range(seeds)
     ]
 
 
-def train_and_keep(job: Job, place: Path) -> dict[str, Any]:
+def train_and_keep(model: ModelFiles, sets: ImageSets, job: Job, place: Path) -> dict[str, Any]:
     """Do a comparison's job; what the network learned stays in ``place``, for the final evaluation."""
-    sets = load_sets(Path(job["digits"]) if job["digits"] else None)
-    before = _untrained(job).state_dict()
-    network = load_for(job["model"], sets.training).network
+    before = _untrained(model, sets.classes).state_dict()
+    network = load_for(model, sets.training).network
     how = Adaptation(**job["how"]) if job["how"] else None
     saved = SavedState(place / STATE, job)
     result = train_and_measure(network, sets.training, sets.validation, how, job["seed"], saved)
     learned = {name: tensor for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     with atomic_write(place / LEARNED) as temporary:
         temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in learned.items()}))
-    return {**result, "place": str(place)}
+    return result
 
 
 def load_trained(place: Path) -> tuple[nn.Module, Job]:
@@ -114,17 +114,18 @@ def load_trained(place: Path) -> tuple[nn.Module, Job]:
         learned = load(read_file(place / LEARNED, LARGEST))
     except (ToolkitError, SafetensorError, KeyError) as error:
         raise ToolkitError(f"{place} holds no training: {error}. Run compare_layers again.") from error
-    if load_model(job["model"])[1].weights_sha256 != job["weights"]:
+    model = read_model(job["model"])
+    if model.card.weights_sha256 != job["weights"]:
         raise ToolkitError(f"{place} was not trained from '{job['model']}' as it is now. Run compare_layers again.")
-    network = _untrained(job)
+    network = _untrained(model, job["classes"])
     network.load_state_dict({**network.state_dict(), **learned})
     return network, job
 
 
-def _untrained(job: Job) -> nn.Module:
-    """The job's model with a last layer for the job's classes, which has not seen any image."""
-    network, card = load_model(job["model"])
-    replace_last_layer(network, card.classes, job["classes"])
+def _untrained(model: ModelFiles, classes: Sequence[str]) -> nn.Module:
+    """The model with a last layer for these classes, which has not seen any image."""
+    network, card = load_model(model)
+    replace_last_layer(network, card.classes, classes)
     return network
 
 

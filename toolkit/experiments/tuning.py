@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from sklearn.model_selection import StratifiedKFold
 
-from toolkit.data.image_sets import load_sets
-from toolkit.data.labelled_images import LabelledImages, together
+from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
 from toolkit.evaluation.statistics import bootstrap_interval, nats
+from toolkit.models.bundle import ModelCard, ModelFiles
 from toolkit.paths import STATE
 from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, adapt, load_for
 from toolkit.training.fit import LossNotFiniteError
@@ -119,22 +119,11 @@ def alternatives(usual: Settings) -> list[Candidate]:
     return [(factor, usual.change(factor, usual.how.lr * v if factor == "lr" else v)) for factor, v in changes]
 
 
-def trial_jobs(
-    model: str, settings: Settings, folds: int, repeats: int, digits: Path | None, sets: str, weights: str
-) -> list[Job]:
-    """One job per repeat; ``sets`` and ``weights`` name data and model by content."""
-    return [
-        {
-            "settings": asdict(settings),
-            "repeat": repeat,
-            "folds": folds,
-            "model": model,
-            "weights": weights,
-            "digits": str(digits) if digits else None,
-            "sets": sets,
-        }
-        for repeat in range(repeats)
-    ]
+def trial_jobs(settings: Settings, folds: int, repeats: int, sets: str, card: ModelCard) -> list[Job]:
+    """One job per repeat; ``sets`` names the data by content, and what is taken from ``card`` the model."""
+    network = [card.architecture, card.arguments, card.classes, card.weights_sha256]
+    known = {"settings": asdict(settings), "folds": folds, "sets": sets, "network": network}
+    return [{**known, "repeat": repeat} for repeat in range(repeats)]
 
 
 def check_folds(folds: int, images: LabelledImages) -> None:
@@ -148,16 +137,14 @@ def check_folds(folds: int, images: LabelledImages) -> None:
         )
 
 
-def cross_validate(job: Job, place: Path) -> dict[str, Any]:
-    """Hold out every image of Training and Validation Set once; its loss, and whether it was read right."""
-    sets = load_sets(Path(job["digits"]) if job["digits"] else None)
-    images = together([sets.training, sets.validation])
+def cross_validate(model: ModelFiles, images: LabelledImages, job: Job, place: Path) -> dict[str, Any]:
+    """Hold out every image once; its loss, and whether it was read right."""
     how, dropout = Adaptation(**job["settings"]["how"]), job["settings"]["dropout"]
     arguments = {} if dropout is None else {"dropout": dropout}
     losses, right = np.zeros(len(images)), np.zeros(len(images), int)
     division = StratifiedKFold(job["folds"], shuffle=True, random_state=job["repeat"])
     for fold, (learned, held_out) in enumerate(division.split(images.labels, images.labels)):
-        network = load_for(job["model"], images.take(learned), **arguments).network
+        network = load_for(model, images.take(learned), **arguments).network
         try:
             seed = job["repeat"] * job["folds"] + fold
             saved = SavedState(place / STATE / str(fold), job)

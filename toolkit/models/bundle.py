@@ -56,11 +56,19 @@ def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
     return card
 
 
-def load_model(name: str | Path, **arguments: Any) -> tuple[nn.Module, ModelCard]:
-    """A published model by its name, or any model by its folder (such as a run's ``model``), in eval mode.
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model's card and weights as they lay in ``folder``: they can be sent to where that is not."""
 
-    ``arguments`` replace those it was built with, such as ``dropout``; the card says so. Raises
-    ``ToolkitError`` when there is none, or when its weights are not the ones its card describes.
+    folder: Path
+    card: ModelCard
+    weights: bytes
+
+
+def read_model(name: str | Path) -> ModelFiles:
+    """A published model by its name, or any model by its folder (such as a run's ``model``), not yet built.
+
+    Raises ``ToolkitError`` when there is none, or when its weights are not the ones its card describes.
     """
     folder = find_model(name)
     try:
@@ -72,7 +80,18 @@ def load_model(name: str | Path, **arguments: Any) -> tuple[nn.Module, ModelCard
         ) from error
     if hashlib.sha256(content).hexdigest() != card.weights_sha256:
         raise ToolkitError(f"{folder / WEIGHTS} is not {CARD}'s (sha256 differs). Restore it or train again.")
-    card = replace(card, arguments={**card.arguments, **arguments})
+    return ModelFiles(folder, card, content)
+
+
+def load_model(model: str | Path | ModelFiles, **arguments: Any) -> tuple[nn.Module, ModelCard]:
+    """A model, by what ``read_model`` takes or returned, in eval mode, and its card.
+
+    ``arguments`` replace those it was built with, such as ``dropout``; the card says so. Raises ``ToolkitError`` as
+    ``read_model`` does, and when the weights do not fit the architecture.
+    """
+    files = model if isinstance(model, ModelFiles) else read_model(model)
+    folder, content = files.folder, files.weights
+    card = replace(files.card, arguments={**files.card.arguments, **arguments})
     if source_sha256(card.architecture) != card.source_sha256:
         raise ToolkitError(f"{card.architecture} is not as it was when {folder} was trained. Restore it or train anew.")
     _check_size(folder, card, len(content))

@@ -11,7 +11,7 @@ from torch import nn
 from toolkit.data.augment import augmentation
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.loaders import make_loaders
-from toolkit.models.bundle import ModelCard, load_model
+from toolkit.models.bundle import ModelCard, ModelFiles, load_model
 from toolkit.models.last_layer import balance_new_classes, replace_last_layer
 from toolkit.training.fit import fit_one_cycle, make_learner
 from toolkit.training.freezing import Freezing, KeepFrozenInEval, freeze_all_but_last
@@ -73,7 +73,7 @@ class Start:
         return f"{said}; first loss {self.first_loss:.3f} nats (chance: {chance:.3f})"
 
 
-def load_for(model: str | Path, training: LabelledImages, **arguments: float) -> Start:
+def load_for(model: str | Path | ModelFiles, training: LabelledImages, **arguments: float) -> Start:
     """A published model, or a run's, with a last layer for the classes of ``training``.
 
     Classes that both know keep their weights; new ones start such that the first loss is not worse than chance.

@@ -1,4 +1,4 @@
-"""Many small runs: each on a core of its own, none twice, none lost when the sweep is interrupted."""
+"""Many small runs, here or on a cluster: each on a core of its own, none twice, none lost by an interruption."""
 
 import hashlib
 import json
@@ -28,21 +28,32 @@ from toolkit.paths import STATE, atomic_write, make_folder, source_sha256
 RESULT = "result.json"
 MOST_PROCESSES = 4  # each holds Python, torch and its data: about 600 MB
 Job = Mapping[str, Any]  # what one small run depends on, as JSON can hold it
-Work = Callable[[Job, Path], Mapping[str, Any]]  # does a job, may leave files in the folder
+Result = Mapping[str, Any]
+Work = Callable[[Job, Path], Result]  # does a job, may leave files in the folder
+Done = tuple[Path, Result]  # a job's folder and what came out; the rest is the same wherever it was done
 _mine: Work  # what this process was started for
 
 
 def run_jobs(
-    work: Work, jobs: Sequence[Job], folder: Path, description: str, processes: int | None = None, since: float = 0.0
+    work: Work,
+    jobs: Sequence[Job],
+    folder: Path,
+    description: str,
+    processes: int | None = None,
+    since: float = 0.0,
+    cluster: str | None = None,
 ) -> list[dict[str, Any]]:
     """The results of ``work`` for all ``jobs``, in their order; one already in ``folder`` is taken from there.
 
     A job is known by everything it says, torch's version and the source that a training depends on, so it must name
-    its data and models by content. Each result is written as soon as it is there. ``work`` must be a module's
-    function, or a ``partial`` of one with data that all jobs share; it runs in ``processes`` processes
-    (``choose_processes``), each with one thread. What was begun before ``since``, in seconds since 1970, does not
-    count. Raises ``ToolkitError`` when a process dies.
+    its data and models by content. Each result is written as soon as it is there, and comes with its ``place``.
+    ``work`` must be a module's function, or a ``partial`` of one with data that all jobs share; it runs in
+    ``processes`` processes (``choose_processes``), or wherever the ``cluster`` has a free core, each with one thread.
+    What was begun before ``since``, in seconds since 1970, does not count. Raises ``ToolkitError`` when a process
+    dies.
     """
+    if cluster and processes:
+        raise ToolkitError("--processes are this machine's; a cluster has its own. Leave --processes or --cluster out.")
     places = [make_folder(folder) / _name(work, job) for job in jobs]
     for place in places:
         if place.exists() and place.stat().st_mtime < since:
@@ -53,9 +64,16 @@ def run_jobs(
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         total = len(set(places))
         task = bar.add_task(description, total=total, completed=total - len(missing))
-        for _ in _finish(work, missing, choose_processes(processes)):
+        if cluster:
+            from toolkit.training.cluster import do_on_cluster
+
+            done = do_on_cluster(work, missing, cluster)
+        else:
+            done = _do_here(work, missing, choose_processes(processes))
+        for place, result in done:
+            _keep(place, missing[place], result)
             bar.advance(task)
-    return [read_json(place / RESULT) for place in places]
+    return [{**read_json(place / RESULT), "place": str(place)} for place in places]
 
 
 def choose_processes(asked: int | None) -> int:
@@ -65,20 +83,18 @@ def choose_processes(asked: int | None) -> int:
     return asked or min(MOST_PROCESSES, os.cpu_count() or 1)
 
 
-def _finish(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator[None]:
+def _do_here(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator[Done]:
     if processes == 1 or len(missing) < 2:
-        for place, job in missing.items():
-            _do(work, job, place)
-            yield
+        yield from ((place, work(job, make_folder(place))) for place, job in missing.items())
         return
     workers = min(processes, len(missing))
     # forked workers would inherit torch's threads in an undefined state
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _begin, (pickle.dumps(work),)) as pool:
-        futures = [pool.submit(_do_mine, job, place) for place, job in missing.items()]
+        futures = {pool.submit(_do_mine, job, place): place for place, job in missing.items()}
         try:
             for future in as_completed(futures):
-                yield future.result()
+                yield futures[future], future.result()
         except BrokenProcessPool as error:
             raise ToolkitError(
                 "A process was ended from outside, perhaps for want of memory. What was finished is kept: repeat the "
@@ -109,12 +125,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do_mine(job: Job, place: Path) -> None:
-    _do(_mine, job, place)
+def _do_mine(job: Job, place: Path) -> Result:
+    return _mine(job, make_folder(place))
 
 
-def _do(work: Work, job: Job, place: Path) -> None:
-    result = work(job, make_folder(place))
+def _keep(place: Path, job: Job, result: Result) -> None:
     with atomic_write(place / RESULT) as temporary:
         temporary.write_text(json.dumps({"job": job, **result}, indent=1) + "\n")
     shutil.rmtree(place / STATE, ignore_errors=True)

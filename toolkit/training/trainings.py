@@ -80,6 +80,7 @@ def train_all(
     folder: Path,
     processes: int | None = None,
     since: float = 0.0,
+    cluster: str | None = None,
 ) -> list[list[Outcome]]:
     """For every setting its outcomes by seed; what ``folder`` already holds ``since`` then is not trained again.
 
@@ -88,8 +89,8 @@ def train_all(
     """
     data = {"data": parts.digest, "device": device.type}
     jobs = [{"setting": asdict(setting), "seed": seed, **data} for setting in settings for seed in seeds]
-    alone = 1 if device.type != "cpu" else processes
-    results = iter(run_jobs(partial(_train_job, parts), jobs, folder, "trainings", alone, since))
+    alone = 1 if device.type != "cpu" and not cluster else processes
+    results = iter(run_jobs(partial(_train_job, parts), jobs, folder, "trainings", alone, since, cluster))
     return [[_as_outcome(setting, next(results)) for _ in seeds] for setting in settings]
 
 
