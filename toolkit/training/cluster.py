@@ -18,7 +18,7 @@ from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT, STATE, atomic_write
 from toolkit.training.sweeps import Done, Job, Work
 
-SENT = ["/*", "!/toolkit", "!/recipes", "!/benchmarks", "__pycache__"]  # as .gitignore says what is left out
+SENT = ["/*", "!/.", "!/toolkit", "!/recipes", "!/benchmarks", "__pycache__"]  # as .gitignore says what is left out
 RETRIES = 3  # of a job whose node or process died; one that fails is not done again
 KEPT = "What was finished is kept: repeat the command"
 
@@ -44,7 +44,8 @@ def do_on_cluster(work: Work, missing: Mapping[Path, Job], address: str) -> Iter
                 place = pending.pop(ready)
                 result, files, failure = ray.get(ready)
                 if failure:
-                    raise ToolkitError(f"Job {place.name} failed on {failure}. {KEPT} after mending that.")
+                    said = f"Job {place.name}, {str(dict(missing[place]))[:100]}, failed on {failure}"
+                    raise ToolkitError(f"{said}. {KEPT} after mending that.")
                 for name, content in files.items():
                     with atomic_write(place / name) as temporary:
                         temporary.write_bytes(content)
@@ -66,13 +67,13 @@ def _connect(address: str) -> Any:
         from ray._private import services, worker
     except ImportError as error:
         raise ToolkitError("--cluster needs Ray. Install it: pip install -r requirements-cluster.txt") from error
-    if ray.is_initialized():
-        return ray
     worker.print_to_stdstream = lambda *_, **__: None  # twenty lines for each dead node, whatever log_to_driver says
     before = signal.getsignal(signal.SIGTERM)
     try:
         found = services.canonicalize_bootstrap_address_or_die(address)
         _reach(found)  # Ray itself tries for 80 seconds
+        if ray.is_initialized() and ray.get_runtime_context().gcs_address == found:
+            return ray
         environment = {"working_dir": str(ROOT), "excludes": SENT, "env_vars": {"OMP_NUM_THREADS": "1"}}
         ray.init(found, runtime_env=environment, log_to_driver=False, logging_level=50)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
