@@ -47,15 +47,17 @@ def run(
         sets = read.sha256()
         run.facts.update(sets_sha256=sets, model_sha256=card.weights_sha256)
 
-        def attempt(candidates: Sequence[Candidate]) -> list[Trial]:
+        def attempt(candidates: Sequence[Candidate], repeats: int) -> list[Trial]:
             jobs = [trial_jobs(settings, folds, repeats, sets, card) for _, settings in candidates]
             folder = runs_folder() / run.recipe / "trials"
             work = partial(cross_validate, files, images)
             results = iter(run_jobs(work, [*chain(*jobs)], folder, "trials", processes, run.since, cluster))
-            return [make_trial(settings, new, [*islice(results, repeats)]) for new, settings in candidates]
+            return [make_trial(settings, new, [*islice(results, repeats * folds)]) for new, settings in candidates]
 
         ways: dict[str, list[int | None]] = {"last layer": [1], "more layers": [2, None]}
-        searches = {name: search(layers, attempt, "dropout" in card.arguments) for name, layers in ways.items()}
+        searches = {
+            name: search(layers, attempt, repeats, "dropout" in card.arguments) for name, layers in ways.items()
+        }
         record = {name: found.as_record() for name, found in searches.items()}
         for name, found in searches.items():
             print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")

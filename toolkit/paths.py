@@ -89,11 +89,16 @@ def sync(path: Path) -> None:
             os.close(handle)
 
 
+def temporary_path(path: Path) -> Path:
+    """A hidden, unused name beside ``path``; ``sweep`` removes what a process that was killed left under it."""
+    return path.parent / f".{HOST}-{os.getpid()}-{secrets.token_hex(8)}{path.suffix}"
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; it takes the final name only if the block succeeds."""
     make_folder(path.parent)
-    temporary = path.parent / f".{HOST}-{os.getpid()}-{secrets.token_hex(8)}{path.suffix}"
+    temporary = temporary_path(path)
     try:
         temporary.touch(exist_ok=False)
         try:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from toolkit.data.labelled_images import together
+from toolkit.errors import ToolkitError
 from toolkit.experiments.tuning import (
     FACTORS,
     Trial,
@@ -18,18 +19,18 @@ from toolkit.experiments.tuning import (
 from toolkit.models.bundle import read_model
 
 
-def trial(settings, factor="usual", loss=0.5, noise=0.0):
-    losses = loss + noise * np.random.default_rng(0).normal(size=(2, 100))
-    return Trial(settings, factor, losses, np.ones((2, 100), int))
+def trial(settings, factor="usual", loss=0.5, noise=0.0, repeats=2):
+    losses = loss + noise * np.random.default_rng(0).normal(size=(repeats, 100))
+    return Trial(settings, factor, losses, np.ones((repeats, 100), int))
 
 
 def attempt_with(losses):
-    """Trials whose loss follows from their settings, and a list of what was tried."""
+    """Trials whose loss follows from their settings, and a list of what was tried, in how many repeats."""
     tried = []
 
-    def attempt(candidates):
-        tried.extend(candidates)
-        return [trial(settings, new, losses(settings)) for new, settings in candidates]
+    def attempt(candidates, repeats):
+        tried.extend((new, settings, repeats) for new, settings in candidates)
+        return [trial(settings, new, losses(settings), repeats=repeats) for new, settings in candidates]
 
     return attempt, tried
 
@@ -54,15 +55,14 @@ def test_every_image_is_held_out_once(work, tmp_path):
 
 
 def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(work, tmp_path, cut_at_state):
-    (job,) = trial_jobs(usual_settings(1).change("epochs", 3), 2, 1, "", work.args[0].card)
-    for _ in range(3):  # two folds of three epochs
-        cut_at_state(2, lambda: work(job, tmp_path / "cut"))
+    job = trial_jobs(usual_settings(1).change("epochs", 3), 2, 1, "", work.args[0].card)[1]
+    cut_at_state(2, lambda: work(job, tmp_path / "cut"))
     assert work(job, tmp_path / "cut") == work(job, tmp_path / "whole")
 
 
 def test_a_rate_at_which_training_diverges_is_a_result_and_not_the_end(work, tmp_path):
     settings = usual_settings(None).change("lr", 1e20)
-    (job,) = trial_jobs(settings, 2, 1, "", work.args[0].card)
+    job = trial_jobs(settings, 2, 1, "", work.args[0].card)[0]
     diverged = make_trial(settings, "lr", [work(job, tmp_path)])
     assert "smaller learning rate" in diverged.diverged
     assert diverged.loss == float("inf")
@@ -95,12 +95,22 @@ def test_a_search_starts_from_the_better_number_of_layers_and_tries_what_it_chos
     attempt, tried = attempt_with(
         lambda s: 1.0 - 0.1 * (s.how.layers is None) - 0.2 * (s.how.epochs == 30) - 0.2 * (s.dropout == 0.5)
     )
-    found = search([2, None], attempt)
-    assert [settings.how.layers for _, settings in tried][:3] == [2, None, None]
+    found = search([2, None], attempt, repeats=2)
+    assert [settings.how.layers for _, settings, _ in tried][:3] == [2, None, None]
     assert tried[-1][0] == "together"
     assert (found.chosen.settings.how.epochs, found.chosen.settings.dropout) == (30, 0.5)
     assert found.as_record()["layers"] is None
-    assert len(found.trials) == len(tried)
+    assert [factor for factor, _, repeats in tried[2:] if repeats == 2] == ["epochs", "dropout", "together"]
+    assert len(found.trials) == 2 + len(alternatives(usual_settings(None))) + 1
+    assert {trial.as_row()["n"] for trial in found.trials if trial.factor in ("epochs", "dropout")} == {100, 200}
+
+
+def test_a_search_ends_where_training_diverges_with_the_usual_values():
+    def attempt(candidates, repeats):
+        return [Trial(settings, new, np.zeros(0), np.zeros(0), "It diverged.") for new, settings in candidates]
+
+    with pytest.raises(ToolkitError, match="usual values: It diverged"):
+        search([1], attempt, repeats=2)
 
 
 def test_good_values_that_do_not_go_together_are_dropped():
@@ -108,7 +118,7 @@ def test_good_values_that_do_not_go_together_are_dropped():
         new = (settings.how.epochs == 30) + (settings.dropout == 0.5)
         return (1.0, 0.5, 2.0)[new]
 
-    found = search([1], attempt_with(loss)[0])
+    found = search([1], attempt_with(loss)[0], repeats=2)
     assert found.chosen.settings == usual_settings(1)
     assert found.reasons[-1].endswith("which are kept.")
 

@@ -95,6 +95,13 @@ def test_several_processes_give_the_same(tmp_path):
     assert [result["square"] for result in results] == [0, 1, 4]
 
 
+def test_processes_wait_for_the_next_sweep(tmp_path):
+    for numbers in ((1, 2, 3), (4, 5, 6)):
+        run_jobs(square, [{"number": n} for n in numbers], tmp_path, "squares", processes=2)
+    assert len({path.name.split()[1] for path in tmp_path.glob("*/run *")} - {str(os.getpid())}) <= 2
+    assert not list(tmp_path.glob(".*"))  # what was sent to them
+
+
 class Warns:
     """Data whose arrival in a process warns, as importing timm does."""
 

@@ -57,6 +57,7 @@ class Settings:
 
 
 Candidate = tuple[str, Settings]  # what is new in the settings
+Attempt = Callable[[Sequence[Candidate], int], "list[Trial]"]  # in so many repeats
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,10 @@ def alternatives(usual: Settings) -> list[Candidate]:
 
 
 def trial_jobs(settings: Settings, folds: int, repeats: int, sets: str, card: ModelCard) -> list[Job]:
-    """One job per repeat; ``sets`` names the data by content, and what is taken from ``card`` the model."""
+    """One job per repeat and fold; ``sets`` names the data by content, and what is taken from ``card`` the model."""
     network = [card.architecture, card.arguments, card.classes, card.weights_sha256]
     known = {"settings": asdict(settings), "folds": folds, "sets": sets, "network": network}
-    return [{**known, "repeat": repeat} for repeat in range(repeats)]
+    return [{**known, "repeat": repeat, "fold": fold} for repeat in range(repeats) for fold in range(folds)]
 
 
 def check_folds(folds: int, images: LabelledImages) -> None:
@@ -138,31 +139,32 @@ def check_folds(folds: int, images: LabelledImages) -> None:
 
 
 def cross_validate(model: ModelFiles, images: LabelledImages, job: Job, place: Path) -> dict[str, Any]:
-    """Hold out every image once; its loss, and whether it was read right."""
+    """Learn from all folds but one; which images that one holds, their losses, and whether they were read right."""
     how, dropout = Adaptation(**job["settings"]["how"]), job["settings"]["dropout"]
-    arguments = {} if dropout is None else {"dropout": dropout}
-    losses, right = np.zeros(len(images)), np.zeros(len(images), int)
     division = StratifiedKFold(job["folds"], shuffle=True, random_state=job["repeat"])
-    for fold, (learned, held_out) in enumerate(division.split(images.labels, images.labels)):
-        network = load_for(model, images.take(learned), **arguments).network
-        try:
-            seed = job["repeat"] * job["folds"] + fold
-            saved = SavedState(place / STATE / str(fold), job)
-            adapt(network, images.take(learned), images.take(held_out), how, seed, torch.device("cpu"), saved)
-        except LossNotFiniteError as error:
-            return {"diverged": str(error)}
-        logits = predict_logits(network, images.images[held_out])
-        labels = torch.from_numpy(images.labels[held_out])
-        losses[held_out] = torch.nn.functional.cross_entropy(logits, labels, reduction="none").numpy()
-        right[held_out] = (logits.argmax(1) == labels).int().numpy()
-    return {"losses": losses.tolist(), "right": right.tolist()}
+    learned, held_out = [*division.split(images.labels, images.labels)][job["fold"]]
+    network = load_for(model, images.take(learned), **({} if dropout is None else {"dropout": dropout})).network
+    seed, saved = job["repeat"] * job["folds"] + job["fold"], SavedState(place / STATE, job)
+    try:
+        # one image to validate with after every epoch: nobody asks how it did
+        adapt(network, images.take(learned), images.take(held_out[:1]), how, seed, torch.device("cpu"), saved)
+    except LossNotFiniteError as error:
+        return {"diverged": str(error)}
+    logits = predict_logits(network, images.images[held_out])
+    labels = torch.from_numpy(images.labels[held_out])
+    losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    right = (logits.argmax(1) == labels).int()
+    return {"held_out": held_out.tolist(), "losses": losses.tolist(), "right": right.tolist()}
 
 
 def make_trial(settings: Settings, factor: str, results: Sequence[Mapping[str, Any]]) -> Trial:
-    """A trial from the results of its repeats."""
+    """A trial from the results of ``trial_jobs``."""
     diverged = next((result["diverged"] for result in results if "diverged" in result), "")
-    losses, right = (np.array([r[name] for r in results if not diverged]) for name in ("losses", "right"))
-    return Trial(settings, factor, losses, right, diverged)
+    if diverged:
+        return Trial(settings, factor, np.zeros(0), np.zeros(0), diverged)
+    held_out, losses, right = (np.concatenate([r[name] for r in results]) for name in ("held_out", "losses", "right"))
+    order = np.argsort(held_out, kind="stable").reshape(int(held_out.max()) + 1, -1).T  # every image once per repeat
+    return Trial(settings, factor, losses[order], right[order])
 
 
 def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
@@ -170,7 +172,7 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
     chosen, reasons = usual.settings, []
     for factor in usual.settings.options():
         trials = [trial for trial in others if trial.factor == factor]
-        best = min(trials, key=lambda trial: trial.loss)
+        best = min(trials, key=lambda trial: (-len(trial.losses), trial.loss))  # no other came as far
         old, new = (format(trial.settings.value(factor), "g") for trial in (usual, best))
         name = FACTOR_NAMES.get(factor, factor)
         if best.diverged:
@@ -206,23 +208,30 @@ class Search:
         }
 
 
-def search(
-    layers: Sequence[int | None], attempt: Callable[[Sequence[Candidate]], list[Trial]], dropout: bool = True
-) -> Search:
+def search(layers: Sequence[int | None], attempt: Attempt, repeats: int, dropout: bool = True) -> Search:
     """Try the usual settings for each of ``layers``, every factor of the better one, and the chosen values together.
 
-    ``attempt`` turns settings, each with the factor that is new in them, into trials. Without ``dropout`` the network
-    takes none.
+    ``attempt`` turns settings, each with the factor that is new in them, into trials of so many ``repeats``. A value
+    whose loss is no lower than the usual one's in the first repeat is not tried in the others: it would hardly become
+    lower beyond chance. Without ``dropout`` the network takes none.
     """
     settings = [usual_settings(count) for count in layers]
-    trials = attempt([("usual", usual if dropout else replace(usual, dropout=None)) for usual in settings])
+    trials = attempt([("usual", usual if dropout else replace(usual, dropout=None)) for usual in settings], repeats)
     usual = min(trials, key=lambda trial: trial.loss)
+    if usual.diverged:
+        raise ToolkitError(
+            f"There is nothing to compare with: training diverged with the usual values: {usual.diverged}"
+        )
     reasons = [f"{_count(usual)}: {_compare(usual, other)}." for other in trials if other is not usual]
-    others = attempt(alternatives(usual.settings))
+    others = attempt(alternatives(usual.settings), 1)
+    promising = [number for number, trial in enumerate(others) if trial.loss < usual.losses[:1].mean()]
+    again = attempt([(others[number].factor, others[number].settings) for number in promising], repeats)
+    for number, trial in zip(promising, again, strict=True):
+        others[number] = trial
     best, more = choose(usual, others)
     chosen = next((trial for trial in [usual, *others] if trial.settings == best), None)
     if chosen is None:
-        (chosen,) = attempt([("together", best)])
+        (chosen,) = attempt([("together", best)], repeats)
         others = [*others, chosen]
         more.append(f"these together: {_compare(chosen, usual)}.")
         if chosen.loss > usual.loss:
@@ -243,8 +252,13 @@ def _compare(first: Trial, second: Trial) -> str:
 
 
 def _gain(trial: Trial, usual: Trial, named: str = "") -> tuple[bool, str]:
-    """Whether a trial's loss is lower than the usual one's by more than chance, and both in words."""
-    gain = (usual.losses - trial.losses).mean(axis=0)
+    """Whether a trial's loss is lower than the usual one's by more than chance, and both in words.
+
+    Where one was tried in fewer repeats, only these are compared.
+    """
+    both = min(len(trial.losses), len(usual.losses))
+    gain = (usual.losses[:both] - trial.losses[:both]).mean(axis=0)
     low, high = bootstrap_interval(gain)
     difference = f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
-    return low > 0, f"{nats(trial.loss)} against {nats(usual.loss)}{named} {difference}"
+    losses = [nats(float(one.losses[:both].mean())) for one in (trial, usual)]
+    return low > 0, f"{losses[0]} against {losses[1]}{named} {difference}"

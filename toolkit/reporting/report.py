@@ -197,12 +197,14 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
 
 def _tuning(evidence: Evidence) -> dict[str, Any]:
     searches = evidence.tuning
-    (n,) = {trial["n"] for found in searches.values() for trial in found["trials"] if trial["loss"] is not None} or {0}
+    tried = {trial["n"] for found in searches.values() for trial in found["trials"] if trial["loss"] is not None} or {0}
+    n, first = max(tried), min(tried)
+    left = f" ({first} where a value was no better than the usual one in the first division)" if first < n else ""
     paragraphs = [
         f"The {evidence.sizes[1][2]:,} images of the Validation Set alone choose too much at random, so Training and "
-        f"Validation Set were judged together: cross-validation, {n} held-out predictions for each trial, one factor "
-        "changed at a time from the usual values. A value replaced the usual one only where the held-out loss was "
-        "lower by more than chance (95 % interval over images)."
+        f"Validation Set were judged together: cross-validation, {n} held-out predictions for each trial{left}, one "
+        "factor changed at a time from the usual values. A value replaced the usual one only where the held-out loss "
+        "was lower by more than chance (95 % interval over images)."
     ]
     for name, found in searches.items():
         changed = [_capital(reason) for reason in found["reasons"] if " becomes " in reason or "together" in reason]

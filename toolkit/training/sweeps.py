@@ -1,5 +1,6 @@
 """Many small runs, here or on a cluster: each on a core of its own, none twice, none lost by an interruption."""
 
+import atexit
 import hashlib
 import json
 import multiprocessing
@@ -13,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
-from toolkit.paths import STATE, atomic_write, make_folder, source_sha256
+from toolkit.paths import STATE, atomic_write, make_folder, source_sha256, temporary_path
 
 RESULT = "result.json"
 MOST_PROCESSES = 4  # each holds Python, torch and its data: about 600 MB
@@ -31,7 +32,6 @@ Job = Mapping[str, Any]  # what one small run depends on, as JSON can hold it
 Result = Mapping[str, Any]
 Work = Callable[[Job, Path], Result]  # does a job, may leave files in the folder
 Done = tuple[Path, Result]  # a job's folder and what came out; the rest is the same wherever it was done
-_mine: Work  # what this process was started for
 
 
 def run_jobs(
@@ -87,36 +87,42 @@ def _do_here(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterato
     if processes == 1 or len(missing) < 2:
         yield from ((place, work(job, make_folder(place))) for place, job in missing.items())
         return
-    workers = min(processes, len(missing))
+    pool, sent = _pool(processes), temporary_path(next(iter(missing)).with_suffix(".work"))
+    try:
+        sent.write_bytes(pickle.dumps(work))  # with its data: read once by each process, not sent with every job
+        futures = {pool.submit(_do_job, sent, job, place): place for place, job in missing.items()}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        _pool.cache_clear()
+        raise ToolkitError(
+            "A process was ended from outside, perhaps for want of memory. What was finished is kept: repeat the "
+            "command, with --processes 1 if need be."
+        ) from error
+    except BaseException:
+        _pool.cache_clear()
+        for process in multiprocessing.active_children():
+            process.terminate()  # a signal to this process alone does not reach them
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+    finally:
+        sent.unlink(missing_ok=True)
+
+
+@cache
+def _pool(processes: int) -> ProcessPoolExecutor:
+    """Processes that, once they have imported everything, wait for the next sweep."""
     # forked workers would inherit torch's threads in an undefined state
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _begin, (pickle.dumps(work),)) as pool:
-        futures = {pool.submit(_do_mine, job, place): place for place, job in missing.items()}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool as error:
-            raise ToolkitError(
-                "A process was ended from outside, perhaps for want of memory. What was finished is kept: repeat the "
-                "command, with --processes 1 if need be."
-            ) from error
-        except BaseException:
-            for process in multiprocessing.active_children():
-                process.terminate()  # a signal to this process alone does not reach them
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin)
 
 
-def _begin(work: bytes) -> None:
-    """Prepare a new process; the data that ``work`` may hold are sent to it once, not with every job."""
-    global _mine
+def _begin() -> None:
+    """Prepare a new process."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    atexit.register(os._exit, 0)  # at once: taking torch apart takes seconds
     warnings.filterwarnings("ignore", message="`torch.jit", category=FutureWarning)  # timm and torchvision on import
-    _mine = pickle.loads(work)  # which may import them
-    if torch := sys.modules.get("torch"):
-        torch.set_num_threads(1)  # two processes on two cores would otherwise start four threads
 
 
 def _end_with_parent() -> None:
@@ -125,8 +131,16 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _do_mine(job: Job, place: Path) -> Result:
-    return _mine(job, make_folder(place))
+def _do_job(sent: Path, job: Job, place: Path) -> Result:
+    return _read_work(sent)(job, make_folder(place))
+
+
+@lru_cache(maxsize=1)
+def _read_work(sent: Path) -> Work:
+    work: Work = pickle.loads(sent.read_bytes())  # which may import torch
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)  # two processes on two cores would otherwise start four threads
+    return work
 
 
 def _keep(place: Path, job: Job, result: Result) -> None:
