@@ -63,3 +63,12 @@ def test_a_shift_moves_by_so_many_pixels(images, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "uniform_", lambda tensor, low, high: tensor.fill_(high))
     shifted = Augmentation(0, 2, 0, 0, 0)(images)
     assert torch.allclose(shifted[:, :, :-2, :-2], images.float()[:, :, 2:, 2:], atol=0.5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_distorts_as_a_cpu_does(images, monkeypatch):
+    monkeypatch.setattr(torch.Tensor, "uniform_", lambda tensor, low, high: tensor.fill_(high))
+    knots = torch.randn(len(images), 2, 5, 5)
+    monkeypatch.setattr(torch, "randn", lambda *shape, device: knots.to(device))
+    on_gpu = Augmentation()(images.cuda()).cpu()
+    assert (on_gpu - Augmentation()(images)).abs().max() < 0.5

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from fastai.callback.core import Callback
+
 from toolkit.data.augment import augmentation
 from toolkit.data.loaders import make_loaders
 from toolkit.data.mnist import TrainingAndTest
@@ -10,10 +12,12 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.models import all_arguments, build_model
+from toolkit.models.own import is_own
 from toolkit.paths import STATE
 from toolkit.runs import Run
 from toolkit.training.devices import bfloat16_pays, choose_device
 from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
+from toolkit.training.gpu import RecordedSteps
 from toolkit.training.seeds import seed_everything
 from toolkit.training.state import SavedState
 
@@ -39,9 +43,11 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
 
     network = build_model(asked["model"], len(training.classes), **arguments).to(place)
     loaders = make_loaders(training, validation, asked["batch_size"], seed, place, augmentation(asked["augment"]))
-    precision = [Autocast()] if bfloat16_pays(place) else []
+    extras: list[Callback] = [Autocast()] if bfloat16_pays(place) else []
+    if place.type == "cuda" and not is_own(asked["model"]):  # whose Python may decide from step to step
+        extras.append(RecordedSteps())
     smoothing = asked["label_smoothing"]
-    learner = make_learner(network, loaders, precision, weight_decay=asked["weight_decay"], label_smoothing=smoothing)
+    learner = make_learner(network, loaders, extras, weight_decay=asked["weight_decay"], label_smoothing=smoothing)
     saved = SavedState(run.folder / STATE, data.training.sha256())
     history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]], saved=saved)
     run.facts.update(saved.facts())

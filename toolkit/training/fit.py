@@ -8,13 +8,13 @@ import torch
 from fastai.callback.core import Callback, CancelFitException, TrainEvalCallback
 from fastai.callback.schedule import Learner  # this module gives it fit_one_cycle
 from fastai.data.core import DataLoaders
-from fastai.learner import Recorder
 from fastai.optimizer import Adam
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from toolkit.errors import ToolkitError
+from toolkit.training.gpu import fused_adamw
 from toolkit.training.history import Epoch, History, KeepBest, best_epoch, freely_named
 from toolkit.training.state import KeepState, SavedState
 
@@ -46,12 +46,13 @@ def make_learner(
         loaders,
         model,
         loss_func=nn.CrossEntropyLoss(label_smoothing=label_smoothing),
-        opt_func=partial(Adam, decouple_wd=True),
+        # on a CPU fastai's own: what it computes would differ in the last bits
+        opt_func=fused_adamw if loaders.device.type == "cuda" else partial(Adam, decouple_wd=True),
         splitter=lambda _: groups,
         wd=weight_decay,
         train_bn=False,
         default_cbs=False,
-        cbs=[TrainEvalCallback(), Recorder(), *(callbacks or [])],
+        cbs=[TrainEvalCallback(), *(callbacks or [])],
     )
 
 
@@ -116,9 +117,18 @@ class StopAtNonFiniteLoss(Callback):
     complaint = ""
 
     def after_loss(self) -> None:
-        if not math.isfinite(self.loss.item()):
-            self.complaint = f"The loss became {self.loss.item()} in epoch {self.epoch + 1}."
-            raise CancelFitException
+        if self.loss.device.type != "cuda":  # Python would wait for the GPU at every step
+            stop_unless_finite(self, self.loss.item())
+
+    def after_validate(self) -> None:
+        stop_unless_finite(self, self.history.training_means[0] + float(self.history.tally.loss_sum))
+
+
+def stop_unless_finite(callback: Callback, loss: float) -> None:
+    """End the ``callback``'s training, and leave it a complaint, when ``loss`` is infinite or not a number."""
+    if not math.isfinite(loss):
+        callback.complaint = f"The loss became {loss} in epoch {callback.epoch + 1}."
+        raise CancelFitException
 
 
 @freely_named
@@ -156,9 +166,13 @@ class Autocast(Callback):
 
     def before_batch(self) -> None:
         device = next(self.model.parameters()).device.type
-        self.context = torch.autocast(device, dtype=torch.bfloat16)
+        # uncached: a recorded pass must not find weights that were cast before
+        self.context = torch.autocast(device, dtype=torch.bfloat16, cache_enabled=False)
         self.context.__enter__()
 
     def after_pred(self) -> None:
-        self.context.__exit__(None, None, None)
+        self.after_cancel_batch()
         self.learn.pred = self.pred.float()
+
+    def after_cancel_batch(self) -> None:
+        self.context.__exit__(None, None, None)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 from fastai.callback.schedule import Learner, LRFinder, ParamScheduler, minimum, steep, valley
+from fastai.learner import Recorder
 
 from toolkit.errors import ToolkitError
 from toolkit.training.seeds import preserved_randomness
@@ -82,16 +83,17 @@ class _FinderInMemory(LRFinder):
 def _range_test(learner: Learner, lowest: float, highest: float, iterations: int, stop_early: bool) -> LearningRates:
     weights = {name: tensor.clone() for name, tensor in learner.model.state_dict().items()}
     epochs = iterations // len(learner.dls.train) + 1
+    recorder = Recorder()  # the losses' smoothed mean, which waits for a GPU at every step
     finder = _FinderInMemory(start_lr=lowest, end_lr=highest, num_it=iterations, stop_div=stop_early)
     with preserved_randomness(learner.dls.train.generator):
         try:
             with learner.no_logging():
-                learner.fit(epochs, cbs=finder)
+                learner.fit(epochs, cbs=[recorder, finder])
         finally:
             learner.model.load_state_dict(weights)
             learner.opt = None
-    rates = torch.tensor(learner.recorder.lrs)
-    losses = torch.tensor([float(loss) for loss in learner.recorder.losses])
+    rates = torch.tensor(recorder.lrs)
+    losses = torch.tensor([float(loss) for loss in recorder.losses])
     finite = int(losses.isfinite().long().cumprod(0).sum())
     shown = slice(SKIPPED_START, min(finite, len(losses) - SKIPPED_END))
     rates, losses = rates[shown], losses[shown]

@@ -3,12 +3,12 @@
 import math
 
 import torch
-from fastai.callback.core import Callback, CancelFitException, CancelTrainException
+from fastai.callback.core import Callback, CancelTrainException
 from fastai.learner import Learner
 from torch.nn.functional import cross_entropy
 
 from toolkit.errors import ToolkitError
-from toolkit.training.fit import ProgressBar
+from toolkit.training.fit import ProgressBar, stop_unless_finite
 from toolkit.training.history import Epoch, History, freely_named
 from toolkit.training.state import KeepState, SavedState
 
@@ -37,12 +37,12 @@ class PlainSGD(Callback):
         learning_rate = self.opt.hypers[-1]["lr"]
         model, tally = self.model, self.history.tally
         batch_done = self.keeper.batch_done if self.keeper else None
+        check_each = self.dls.device.type != "cuda"  # where Python would wait for the GPU at every step
         for images, labels in self.dls.train:
             logits = model(images)
             loss = cross_entropy(logits, labels)
-            if not math.isfinite(loss.item()):
-                self.complaint = f"The loss became {loss.item()} in epoch {self.epoch + 1}."
-                raise CancelFitException
+            if check_each:
+                stop_unless_finite(self, loss.item())
             gradients = torch.autograd.grad(loss, parameters)
             with torch.no_grad():
                 for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -50,6 +50,7 @@ class PlainSGD(Callback):
             tally.add(logits, loss, labels)
             if batch_done:
                 batch_done()
+        stop_unless_finite(self, float(tally.loss_sum))
         raise CancelTrainException  # fastai's own loop would follow
 
 

@@ -192,7 +192,8 @@ class KeepState(Callback):
             state: dict[str, Any] = dict(facts["optimizer"][index])
             for name, tensor in part(f"optimizer.{index}.").items():
                 # in the parameter's own memory format: other strides may round otherwise
-                state[name] = torch.empty_like(parameter.data).copy_(tensor)
+                like = parameter.data if tensor.shape == parameter.shape else tensor
+                state[name] = torch.empty_like(like, device=parameter.device).copy_(tensor)
             self.opt.state[parameter] = state
         for group, saved in zip(self.opt.hypers, facts["hypers"], strict=True):
             group.update({name: type(group[name])(value) for name, value in saved.items()})
