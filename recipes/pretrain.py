@@ -37,7 +37,7 @@ def run(
     """Scores on the set's test images, opened once, after the last epoch."""
     if data is None:
         raise ToolkitError("There is nothing to train on. Name a folder in MNIST's file format: --data FOLDER")
-    with start_run(__file__, locals()) as run:
+    with start_run(__file__, locals(), together=True) as run:
         found = load_mnist_like(data, names)
         print(f"Training: {found.training.said_counts()}")
         return pretrain(run, found, f"{data.resolve().name}_{model.rpartition(':')[2]}", "test")

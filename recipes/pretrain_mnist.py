@@ -33,6 +33,6 @@ def run(
     fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Scores:
     """Scores on MNIST's 10,000 test images, opened once, after the last epoch."""
-    with start_run(__file__, locals()) as run:
+    with start_run(__file__, locals(), together=True) as run:
         name = model.rpartition(":")[2]
         return pretrain(run, load_mnist(mnist), f"mnist_{name}", "mnist_test")

@@ -9,14 +9,15 @@ from toolkit.paths import ROOT
 
 ROOMS = ["images", "data", "models", "training", "evaluation", "reporting", "experiments", "page"]
 # the modules at the top and what of ours each may import; the first ones lie below all rooms
-GROUND_FLOOR = {"errors", "paths", "classes", "doors"}
+GROUND_FLOOR = {"errors", "paths", "classes", "doors", "ranks"}
 TOP = {
     "errors": set(),
     "paths": {"errors"},
     "classes": {"errors"},
     "doors": {"errors"},
     "options": {"errors"},
-    "runs": {"doors", "errors", "paths"},
+    "ranks": set(),
+    "runs": {"doors", "errors", "paths", "ranks"},
     "recipes": {"errors", "paths"},
     "cli": {*GROUND_FLOOR, *ROOMS, "recipes"},
     "__init__": set(),
@@ -24,11 +25,12 @@ TOP = {
 }
 ALSO = {"experiments": {"runs"}, "page": {"runs", "recipes"}}
 # what else is inherited from: groups of commands, so that help answers quickly; fastai's finder, to keep it off disks;
-# the entries that records share
+# the entries that records share; torch's ways into a function and into its gradient
 OTHERS = {
     "cli.py": {"TyperGroup", "_Group"},
     "lr_finder.py": {"LRFinder"},
     "records.py": {"_Kept", "OverSeeds"},
+    "ranks.py": {"TorchFunctionMode", "torch.autograd.Function"},
 }
 MODULES = sorted((ROOT / "toolkit").rglob("*.py"))
 

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import RECIPES
+from toolkit.ranks import end_rank, end_though_waiting, world_size
 from toolkit.recipes import copy_recipe, list_recipes, read_recipe, recipe_names
 
 INTERRUPTED = 130  # typer's status after a KeyboardInterrupt
@@ -403,6 +404,8 @@ def main() -> None:
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), end)
+    if world_size() > 1:
+        end_though_waiting()
     try:
         app()
     except ToolkitError as error:
@@ -416,6 +419,8 @@ def main() -> None:
 
 
 def _give_up(line: str, status: int) -> NoReturn:
+    if world_size() > 1:
+        end_rank(line, status)
     with suppress(OSError):  # the terminal may be gone
         print(line, file=sys.stderr, flush=True)
     sys.exit(status)

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +21,7 @@ from typing_extensions import TypedDict
 from toolkit import doors
 from toolkit.errors import ToolkitError
 from toolkit.paths import STATE, atomic_write, make_folder, runs_folder, source_sha256, sweep
+from toolkit.ranks import rank, world_size
 
 PACKAGES = ("torch", "fastai", "timm", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
 
@@ -61,15 +62,22 @@ class Run:
 
 
 @contextmanager
-def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
+def start_run(recipe_file: str, options: Mapping[str, Any], together: bool = False) -> Iterator[Run]:
     """Open ``runs/<recipe>/<time>/`` for a recipe, given its ``__file__`` and the options of its ``run``.
 
     ``run.json`` says at once that it is running and in the end how it ended: finished, interrupted or
     failed, with the reason. Where the same command left an unfinished training, its folder is opened again, unless
-    the option ``fresh`` is true. Raises ``ToolkitError`` while the same command is running.
+    the option ``fresh`` is true. Raises ``ToolkitError`` while the same command is running, and on several ranks
+    unless they work ``together``: then the first has the folder, and the others print nothing.
     """
     recipe = Path(recipe_file).stem
     asked = {name: value for name, value in options.items() if name != "fresh"}
+    if world_size() > 1 and not together:
+        raise ToolkitError(f"{recipe} runs as one process, not as {world_size()}. Start it without torchrun.")
+    if rank():
+        with redirect_stdout(None):
+            yield Run(recipe, Path(os.devnull), "", asked)
+        return
     said = json.dumps([recipe, asked, version_of("torch"), source_sha256(Path(recipe_file))], default=str)
     command = hashlib.sha256(said.encode()).hexdigest()[:20]
     _tidy()
@@ -87,7 +95,8 @@ def start_run(recipe_file: str, options: Mapping[str, Any]) -> Iterator[Run]:
         if fresh or not folder or last["status"] == "finished" or not (folder / STATE).is_dir():
             folder = _new_folder(runs_folder() / recipe, started)
         since = started.timestamp() if fresh else 0.0
-        run = Run(recipe, folder, started.isoformat(sep=" ", timespec="seconds"), asked, since=since)
+        facts = {"world_size": world_size()} if together else {}
+        run = Run(recipe, folder, started.isoformat(sep=" ", timespec="seconds"), asked, facts, since)
         with _recorded(run, command):
             yield run
 

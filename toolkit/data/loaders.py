@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.recorded import recorded
 from toolkit.errors import ToolkitError
+from toolkit.ranks import rank, world_size
 
 Augment = Callable[[torch.Tensor], torch.Tensor]
 VALIDATION_BATCH = 250  # only bounds memory: it changes no result; a GPU takes ten times as many
@@ -32,12 +33,14 @@ def make_loaders(
 
     Pixels are uint8 (B, 1, 28, 28), or what ``augment`` makes of them; labels int64 (B,). No batch is larger than
     ``batch_size``. The order of the training images is shuffled every epoch by a generator of its own, so it depends
-    on ``seed`` alone. Raises ``ToolkitError`` when the training set does not fill one batch.
+    on ``seed`` alone. Of several ranks each gets its share of every batch. Raises ``ToolkitError`` when the training
+    set does not fill one batch, or a batch might hold too few images to share.
     """
-    if not 1 <= batch_size <= len(training):
+    least = 2 * world_size() - 1  # of one image more than this two batches are made
+    if not least <= batch_size <= len(training):
         raise ToolkitError(
             f"Batch size {batch_size} does not fit a training set of {len(training)} images. "
-            f"Choose one from 1 to {len(training)}."
+            f"Choose one from {least} to {len(training)}."
         )
     order = torch.Generator().manual_seed(seed)
 
@@ -89,4 +92,6 @@ class _Batches:
         order = self.order
         indices = torch.arange(self.count) if order is None else torch.randperm(self.count, generator=order)
         first, self.first = self.first, 0
-        return iter(indices.to(self.device).tensor_split(len(self))[first:])
+        for batch in indices.to(self.device).tensor_split(len(self))[first:]:
+            # fewer images to validate with than ranks: all of them see all, which is the same mean
+            yield batch.tensor_split(world_size())[rank()] if len(batch) >= world_size() else batch

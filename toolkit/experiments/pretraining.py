@@ -14,10 +14,12 @@ from toolkit.experiments.results import write_results
 from toolkit.models import all_arguments, build_model
 from toolkit.models.own import is_own
 from toolkit.paths import STATE
+from toolkit.ranks import rank, world_size
 from toolkit.runs import Run
 from toolkit.training.devices import bfloat16_pays, choose_device
 from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
 from toolkit.training.gpu import RecordedSteps
+from toolkit.training.ranks import TrainTogether, joined
 from toolkit.training.seeds import seed_everything
 from toolkit.training.state import SavedState
 
@@ -44,16 +46,21 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
     network = build_model(asked["model"], len(training.classes), **arguments).to(place)
     loaders = make_loaders(training, validation, asked["batch_size"], seed, place, augmentation(asked["augment"]))
     extras: list[Callback] = [Autocast()] if bfloat16_pays(place) else []
-    if place.type == "cuda" and not is_own(asked["model"]):  # whose Python may decide from step to step
+    if world_size() > 1:
+        extras.append(TrainTogether())
+    elif place.type == "cuda" and not is_own(asked["model"]):  # whose Python may decide from step to step
         extras.append(RecordedSteps())
     smoothing = asked["label_smoothing"]
     learner = make_learner(network, loaders, extras, weight_decay=asked["weight_decay"], label_smoothing=smoothing)
     saved = SavedState(run.folder / STATE, data.training.sha256())
-    history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]], saved=saved)
+    with joined(place):
+        history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]], show_progress=not rank(), saved=saved)
     run.facts.update(saved.facts())
 
     logits = predict_logits(network, data.test.images)
     scores = score_logits(logits, data.test)
+    if rank():
+        return scores
     both = {"held_out": score(network, validation), test: scores}
     run.write_json("scores.json", {key: found.as_record() for key, found in both.items()})
     called = test.replace("mnist_test", "MNIST's test images")

@@ -1,15 +1,19 @@
 """Which device computes, and in which precision."""
 
+import os
+
 import torch
 
 from toolkit.errors import ToolkitError
+from toolkit.ranks import world_size
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` takes the first CUDA GPU when there is one, else the CPU; other names are torch's own."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """``auto`` takes a CUDA GPU when there is one, the first or a rank's own, else the CPU; other names are torch's."""
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
+        if name == "cuda" and world_size() > 1:
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:

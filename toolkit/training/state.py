@@ -19,7 +19,9 @@ from typing_extensions import TypedDict
 from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.paths import atomic_write
+from toolkit.ranks import rank, world_size
 from toolkit.training.history import Epoch, KeepBest, Tally, freely_named
+from toolkit.training.ranks import from_all, from_first
 
 WITHIN_EPOCH = 60.0  # seconds after which an epoch's middle is saved too
 AT_LEAST = 1.0  # second between two states
@@ -100,6 +102,7 @@ class KeepState(Callback):
 
     The Learner must be fitted for ``epochs - self.done`` epochs: fastai counts from 0, the epochs go on from ``done``.
     Saved are weights, optimizer, random states, order of the images, place in the schedule, history and best weights.
+    Of several ranks the first reads and writes for all, and its clock decides, only after whole epochs.
     """
 
     order = 90  # after History and KeepBest, before PlainSGD goes through the batches
@@ -107,7 +110,7 @@ class KeepState(Callback):
     def __init__(self, saved: SavedState, epochs: int, shown: bool) -> None:
         super().__init__()
         self.saved, self.epochs = saved, epochs
-        self.state = saved.read()
+        self.state = from_first(saved.read)
         self.done, self.batch = (self.state[0]["epoch"], self.state[0]["batch"]) if self.state else (0, 0)
         if self.state:
             within = f" and {self.batch} batches" if self.batch else ""
@@ -141,21 +144,25 @@ class KeepState(Callback):
     def batch_done(self) -> None:
         """Save within an epoch, where it is long."""
         self.batch += 1
-        if time.perf_counter() - self.last_saved > max(WITHIN_EPOCH, self.wait):
+        if world_size() == 1 and time.perf_counter() - self.last_saved > max(WITHIN_EPOCH, self.wait):
             self._save(self.order_before)
 
     def after_epoch(self) -> None:
         self.done, self.batch = self.epoch + 1, 0
-        if time.perf_counter() - self.last_saved > self.wait:
+        if from_first(lambda: time.perf_counter() - self.last_saved > self.wait):
             self._save(self.dls.train.generator.get_state())
 
     def _save(self, order: torch.Tensor) -> None:
         began = time.perf_counter()
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        chances = from_all([torch.get_rng_state(), *cuda])
+        if rank():
+            return
         numpy_state: Any = np.random.get_state()
         tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {"order": order, "torch": torch.get_rng_state()}
-        if torch.cuda.is_available():
-            tensors |= {f"cuda.{index}": state for index, state in enumerate(torch.cuda.get_rng_state_all())}
+        tensors["order"] = order
+        for number, states in enumerate(chances):
+            tensors |= {f"random.{number}.{index}": state for index, state in enumerate(states)}
         if self.best and self.best.weights:
             tensors |= {f"best.{name}": tensor for name, tensor in self.best.weights.items()}
         optimizer: list[dict[str, Any]] = []
@@ -200,7 +207,8 @@ class KeepState(Callback):
         self.history.epochs[:] = facts["history"]
         random.setstate(facts["python"])
         np.random.set_state(facts["numpy"])  # type: ignore[arg-type]  # a list does as well as an array
-        torch.set_rng_state(tensors["torch"])
-        if cuda := part("cuda."):
-            torch.cuda.set_rng_state_all([cuda[str(index)] for index in range(len(cuda))])
+        if states := part(f"random.{rank()}."):  # else it was saved by fewer ranks
+            cpu, *cuda = (states[str(index)] for index in range(len(states)))
+            torch.set_rng_state(cpu)
+            torch.cuda.set_rng_state_all(cuda)
         self.dls.train.generator.set_state(tensors["order"])
