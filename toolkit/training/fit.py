@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import torch
 from fastai.callback.core import Callback, CancelFitException, TrainEvalCallback
 from fastai.callback.schedule import Learner  # this module gives it fit_one_cycle
 from fastai.data.core import DataLoaders
-from fastai.optimizer import Adam
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
@@ -46,8 +44,7 @@ def make_learner(
         loaders,
         model,
         loss_func=nn.CrossEntropyLoss(label_smoothing=label_smoothing),
-        # on a CPU fastai's own: what it computes would differ in the last bits
-        opt_func=fused_adamw if loaders.device.type == "cuda" else partial(Adam, decouple_wd=True),
+        opt_func=fused_adamw,
         splitter=lambda _: groups,
         wd=weight_decay,
         train_bn=False,
