@@ -6,7 +6,9 @@ drawn anew for each seed. Nothing is decided on the tested images: every fit end
 
 import argparse
 import csv
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,11 @@ from toolkit.experiments.comparing import VARIANTS, train_and_measure
 from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_grey
 from toolkit.images.single_digit import isolate_ink
-from toolkit.models.bundle import load_model
+from toolkit.models.bundle import ModelFiles, load_model, read_model
 from toolkit.paths import ROOT, runs_folder
 from toolkit.runs import machine
 from toolkit.training.adapting import Adaptation
-from toolkit.training.sweeps import run_jobs
+from toolkit.training.sweeps import Job, run_jobs
 
 IMAGES = 8  # per digit to train
 DRAWN = ROOT.parent / "shared/real_digits/cut/screen_drawn_28x28"
@@ -47,12 +49,11 @@ def draw_per_class(digits: LabelledImages, count: int, seed: int) -> tuple[Label
     return digits.take(np.sort(drawn)), digits.take(np.setdiff1d(np.arange(len(digits)), drawn))
 
 
-def measure(job: dict[str, Any], _: Path) -> dict[str, Any]:
-    """One writer, one seed, one way to fine-tune."""
-    digits = writer_digits(job["writer"]) if isinstance(job["writer"], int) else load_drawn(Path(job["writer"]))
-    training, rest = draw_per_class(digits, IMAGES, job["seed"])
+def measure(model: ModelFiles, digits: Mapping[str, LabelledImages], job: Job, _: Path) -> dict[str, Any]:
+    """One writer, by the sha256 of what he wrote; one seed, one way to fine-tune."""
+    training, rest = draw_per_class(digits[job["digits"]], IMAGES, job["seed"])
     how = Adaptation(**job["how"]) if job["how"] else None
-    return train_and_measure(load_model(job["model"])[0], training, rest, how, job["seed"])
+    return train_and_measure(load_model(model)[0], training, rest, how, job["seed"])
 
 
 def main() -> None:
@@ -62,28 +63,30 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="divisions and trainings of each writer")
     parser.add_argument("--drawn", type=Path, default=DRAWN, help="folder of screen-drawn digits, skipped if absent")
     parser.add_argument("--processes", type=int, help="as many as there are cores if not given")
+    parser.add_argument("--cluster", help="Ray's address, or auto for the one of this machine, instead of processes")
     options = parser.parse_args()
 
-    writers: list[int | str] = list(range(WRITERS))
+    written = [writer_digits(number) for number in range(WRITERS)]
     if (options.drawn / "dataset.csv").exists():
-        writers.append(str(options.drawn))
+        written.append(load_drawn(options.drawn))
     else:
         print(f"Skipped: {options.drawn} is absent")
-    card = load_model(options.model)[1]
+    writers = {digits.sha256(): digits for digits in written}
+    model = read_model(options.model)
     jobs = [
         {
-            "writer": w,
+            "digits": w,
             "seed": seed,
             "how": asdict(how) if how else None,
-            "model": options.model,
-            "weights": card.weights_sha256,
+            "weights": model.card.weights_sha256,
         }
         for how in VARIANTS.values()
         for w in writers
         for seed in range(options.seeds)
     ]
     folder = runs_folder() / "benchmark_writers"
-    results = run_jobs(measure, jobs, folder, "fits", options.processes)
+    work = partial(measure, model, writers)
+    results = run_jobs(work, jobs, folder, "fits", options.processes, cluster=options.cluster)
     print(f"{options.model}, {len(writers)} writers, {options.seeds} seeds, {machine()}")
     print("| fine-tuned | mean over writers | 95 %, other writers | worst writer | loss (nats) | weights moved |")
     print("|---|---|---|---|---|---|")

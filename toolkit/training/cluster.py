@@ -40,7 +40,7 @@ def do_on_cluster(work: Work, missing: Mapping[Path, Job], address: str) -> Iter
             gpus = int(job.get("device", "cpu") != "cpu")
             pending[there.options(num_gpus=gpus).remote(data, job, version("torch"))] = place
         while pending:
-            for ready in ray.wait([*pending], timeout=1)[0] or _check_connection(ray):
+            for ready in ray.wait([*pending], timeout=1)[0]:
                 place = pending.pop(ready)
                 result, files, failure = ray.get(ready)
                 if failure:
@@ -50,6 +50,7 @@ def do_on_cluster(work: Work, missing: Mapping[Path, Job], address: str) -> Iter
                     with atomic_write(place / name) as temporary:
                         temporary.write_bytes(content)
                 yield place, result
+            _check_connection(ray)
     except ray.exceptions.RayError as error:
         ray.shutdown()
         raise ToolkitError(f"Ray: {_last_line(error)} {KEPT}.") from error
@@ -92,7 +93,7 @@ def _reach(address: str) -> None:
     socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
 
 
-def _check_connection(ray: Any) -> tuple[()]:
+def _check_connection(ray: Any) -> None:
     """Raise ``ToolkitError`` where the head is gone, or is another one by now: Ray would wait for ever."""
     context = ray.get_runtime_context()
     try:
@@ -102,7 +103,6 @@ def _check_connection(ray: Any) -> tuple[()]:
         lost = True
     if lost:
         raise ToolkitError(f"The connection to the Ray cluster at {context.gcs_address} was lost. {KEPT}.")
-    return ()
 
 
 def _do_there(work: Work, job: Job, torch: str) -> tuple[Mapping[str, Any], dict[str, bytes], str]:
