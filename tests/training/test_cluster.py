@@ -95,16 +95,16 @@ def test_a_job_that_fails_ends_the_sweep_with_a_line_and_the_finished_ones_are_k
 def test_trainings_are_the_same_to_the_last_bit(cluster, examples, tmp_path):
     training, validation = together([examples["Training Set"]]), examples["Validation Set"]
     parts = Parts(training, validation, examples["Test Set"])
-    settings = [Setting("mlp", {"hidden": [20], "dropout": 0.2}, 0.1, 16, 3)]
+    settings = [Setting("mlp", {"hidden": [20], "dropout": 0.2}, 0.1, 16, 2)]
     cpu = torch.device("cpu")
-    train_all(settings, [0, 1], parts, cpu, tmp_path / "here", processes=1)
-    train_all(settings, [0, 1], parts, cpu, tmp_path / "there", cluster=cluster.address)
+    train_all(settings, [0], parts, cpu, tmp_path / "here", processes=1)
+    train_all(settings, [0], parts, cpu, tmp_path / "there", cluster=cluster.address)
     here, there = (
         {place.parent.name: outcome(place) for place in (tmp_path / name).rglob("result.json")}
         for name in ("here", "there")
     )
     assert here == there
-    assert len(here) == 2
+    assert len(here) == 1
 
 
 def outcome(result):

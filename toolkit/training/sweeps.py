@@ -11,9 +11,10 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from functools import cache, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
@@ -31,7 +32,7 @@ MOST_PROCESSES = 4  # each holds Python, torch and its data: about 600 MB
 Job = Mapping[str, Any]  # what one small run depends on, as JSON can hold it
 Result = Mapping[str, Any]
 Work = Callable[[Job, Path], Result]  # does a job, may leave files in the folder
-Done = tuple[Path, Result]  # a job's folder and what came out; the rest is the same wherever it was done
+Done = Generator[tuple[Path, Result], None, None]  # each job's folder and what came out, once it is done
 
 
 def run_jobs(
@@ -70,9 +71,10 @@ def run_jobs(
             done = do_on_cluster(work, missing, cluster)
         else:
             done = _do_here(work, missing, choose_processes(processes))
-        for place, result in done:
-            _keep(place, missing[place], result)
-            bar.advance(task)
+        with closing(done):  # an interruption in here ends what is still being done
+            for place, result in done:
+                _keep(place, missing[place], result)
+                bar.advance(task)
     return [{**read_json(place / RESULT), "place": str(place)} for place in places]
 
 
@@ -83,7 +85,7 @@ def choose_processes(asked: int | None) -> int:
     return asked or min(MOST_PROCESSES, os.cpu_count() or 1)
 
 
-def _do_here(work: Work, missing: Mapping[Path, Job], processes: int) -> Iterator[Done]:
+def _do_here(work: Work, missing: Mapping[Path, Job], processes: int) -> Done:
     if processes == 1 or len(missing) < 2:
         yield from ((place, work(job, make_folder(place))) for place, job in missing.items())
         return
