@@ -27,6 +27,7 @@ def cluster():
     """Three nodes of one core each on this machine; the first one is the head, to which this process belongs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_worker_niceness", "0")  # else they wait for all other tests
         started = cluster_utils.Cluster(initialize_head=True, head_node_args=NODE)
         for _ in range(2):
             started.add_node(wait=False, **NODE)
