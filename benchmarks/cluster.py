@@ -1,12 +1,11 @@
 """A sweep of 60 trainings on a Ray cluster of three nodes on this machine. ``python -m benchmarks.cluster``
 
-compare_layers with 12 seeds and a small network: on one process; on the cluster; there with a node killed; there
-interrupted and finished here; begun here, with the head restarted, and repeated. Every end is compared with the first,
-all files byte by byte. Workers have the toolkit's source and nothing else: no sets, no checkpoints. Then what a job
-costs beyond its work, what travels, and what a job that always fails leaves. Prints a row for each.
+analyze_mlp on scikit-learn's digits: in one process; on the cluster; there with a node killed; there interrupted and
+finished here; begun here, with the head restarted, and repeated. Every end is compared with the first: weights and
+histories, all but the seconds in them. Workers have the toolkit's source and nothing else: no sets, no checkpoints.
+Then what a job costs beyond its work, what travels, and what a job that always fails leaves. Prints a row for each.
 """
 
-import hashlib
 import os
 import pty
 import re
@@ -24,16 +23,17 @@ from typing import Any
 import numpy as np
 import psutil
 
-from toolkit.classes import DIGITS
+from benchmarks.example_digits import WRITERS, writer_digits
+from benchmarks.kills import outcome
 from toolkit.errors import ToolkitError
-from toolkit.models import build_model
-from toolkit.models.bundle import ModelCard, save_model
 from toolkit.paths import CHECKPOINTS, ROOT
-from toolkit.training.seeds import seed_everything
 from toolkit.training.sweeps import Job, run_jobs
 
 JOBS = 60
-WORDS = "compare_layers --seeds 12"  # five ways each
+WORDS = (  # 15 settings with four seeds each, and their best values together
+    "analyze_mlp --epochs 2 --seeds 4 --learning-rates 0.01,0.03,0.1,0.2,0.3 --batch-sizes 16,32,64,128,256 "
+    "--neurons-per-layer 64,128,256,512 --hidden-layers 2,3,4,5"
+)
 EMPTY = 200  # jobs that do nothing
 PORT = 6411
 NODE = {"num_cpus": 1, "object_store_memory": 200_000_000, "include_dashboard": False}
@@ -50,14 +50,23 @@ def begin_cluster() -> Any:
 
 
 class Command:
-    """compare_layers as a process of its own, with a terminal for its progress."""
+    """The sweep as a process of its own, with a terminal for its progress."""
 
     def __init__(self, folder: Path, name: str, *more: str) -> None:
         runs = folder / name
         self.runs, self.shown = runs, ""
         terminal, other = pty.openpty()
         environment = {**os.environ, "TOOLKIT_RUNS": str(runs), "OMP_NUM_THREADS": "1", "COLUMNS": "150"}
-        command = [sys.executable, "-m", "toolkit", "recipe", *WORDS.split(), "--model", str(folder / "model"), *more]
+        command = [
+            sys.executable,
+            "-m",
+            "toolkit",
+            "recipe",
+            *WORDS.split(),
+            "--csv",
+            str(folder / "digits.csv"),
+            *more,
+        ]
         self.began = time.perf_counter()
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=other)
         os.close(other)
@@ -93,27 +102,21 @@ class Command:
         return self.process.returncode, seconds, lines[-1] if lines else "", len(counts)
 
 
-def make_model(folder: Path) -> None:
-    """A small network with weights as they were drawn."""
-    seed_everything(0)
-    arguments = {"hidden": [32, 16], "dropout": 0.2}
-    blank: dict[str, Any] = {"scores": {}, "recipe": "none", "options": {}, "versions": {}}
-    network = build_model("mlp", **arguments)
-    save_model(folder, network, ModelCard("small", "mlp", arguments, list(DIGITS), **blank))
-
-
-def outcome(runs: Path) -> str:
-    """A fingerprint of all that the jobs left, names included."""
-    paths = [path for path in sorted(runs.glob("*/trainings/**/*")) if path.is_file()]
-    return hashlib.sha256(
-        b"".join(path.name.encode() + path.parent.name.encode() + path.read_bytes() for path in paths)
-    ).hexdigest()
+def make_csv(path: Path) -> None:
+    """All writers' digits, none twice, as Kaggle has them."""
+    written = [writer_digits(number) for number in range(WRITERS)]
+    images = np.concatenate([digits.images.reshape(-1, 784) for digits in written])
+    labels = np.concatenate([digits.labels for digits in written])
+    once = np.sort(np.unique(images, axis=0, return_index=True)[1])
+    table = np.column_stack([labels[once], images[once]])
+    header = ",".join(["label", *(f"pixel{number}" for number in range(784))])
+    np.savetxt(path, table, "%d", ",", header=header, comments="")
 
 
 def row(title: str, expected: str, command: Command) -> None:
     """Wait for a command's end, and print it."""
     status, seconds, said, counts = command.end()
-    same = "yes" if outcome(command.runs) == expected else "no" if command.done() == JOBS else "-"
+    same = "-" if status else "yes" if outcome(command.runs) == expected else "no"
     line = said if status else ""
     print(f"| {title} | {status} | {seconds:.1f} | {command.done()} | {same} | {counts} | {line} |", flush=True)
 
@@ -175,10 +178,10 @@ def main() -> None:
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0")  # as nice as a process here, to compare
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        print(f"{WORDS}: {JOBS} trainings\n")
-        print("| where | status | seconds | jobs done | same bytes | counts shown | what it said in the end |")
+        print(f"{JOBS} trainings: {WORDS}\n")
+        print("| where | status | seconds | jobs done | same end | counts shown | what it said in the end |")
         print("|---|---|---|---|---|---|---|")
-        make_model(folder / "model")
+        make_csv(folder / "digits.csv")
         whole = Command(folder, "here", "--processes", "1")
         whole.process.wait()
         expected = outcome(whole.runs)

@@ -137,3 +137,9 @@ def test_an_address_without_a_cluster_gets_a_line(tmp_path):
 def test_processes_and_a_cluster_are_one_too_many(tmp_path):
     with pytest.raises(ToolkitError, match="--processes or --cluster"):
         run_jobs(WORK, [{"number": 1}], tmp_path, "sums", processes=2, cluster="auto")
+
+
+def test_without_ray_a_line_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ToolkitError, match=r"pip install -r requirements-cluster\.txt"):
+        run_jobs(WORK, [{"number": 1}], tmp_path, "sums", cluster="auto")
