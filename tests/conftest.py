@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import sys
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import cv2
@@ -13,7 +13,7 @@ import torch
 from hypothesis import HealthCheck, settings
 
 from benchmarks.example_digits import writer_ink
-from benchmarks.simulate import Camera, SimulatedSheet, save_photo, simulate_sheet
+from benchmarks.simulate import Camera, Paper, SimulatedSheet, save_photo, simulate_sheet
 from toolkit.cli import main
 from toolkit.data import mnist
 from toolkit.data.image_sets import read_all_sets, save_sets
@@ -170,6 +170,26 @@ def small_model(tmp_path) -> Path:
 def written_sheet() -> SimulatedSheet:
     """Ten rows of twelve digits, photographed from above in good light."""
     return simulate_sheet(writer_ink(3), camera=Camera(megapixels=1, noise=1.5), seed=1)
+
+
+@cache
+def simulate_note(*rows: str) -> SimulatedSheet:
+    """A few rows on a small note: digits as large in its photo as the sheet's, at a fraction of the pixels."""
+    return simulate_sheet(writer_ink(3), rows, Paper(size=(110, 140)), camera=Camera(megapixels=0.2, noise=1.5), seed=1)
+
+
+@pytest.fixture(scope="session")
+def written_note() -> SimulatedSheet:
+    """Five rows of six digits."""
+    return simulate_note("000000", "111111", "222222", "333333", "444444")
+
+
+@pytest.fixture
+def note_photo(tmp_path, written_note) -> Path:
+    """That photo as a file."""
+    photo = tmp_path / "note.jpg"
+    save_photo(written_note, photo)
+    return photo
 
 
 @pytest.fixture

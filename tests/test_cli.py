@@ -178,14 +178,19 @@ def test_completion_offers_recipes_and_options():
     assert "--epochs" in completions("toolkit recipe finetune_two_layers --ep", 3)
 
 
+# the command line, about to run a command that needs nothing heavy
+DOCTOR = """
+import os, sys
+from toolkit import cli
+sys.argv = ["toolkit", "doctor"]
+doctor = sys.modules["toolkit.experiments.doctor"] = type(sys)("doctor")
+"""
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_ends_a_command_in_one_line(name):
     number = getattr(signal, name)
-    program = (
-        "import os, sys; from toolkit import cli; import toolkit.experiments.doctor as d; "
-        "sys.argv = ['toolkit', 'doctor']; "
-        f"d.examine = lambda _: os.kill(os.getpid(), {int(number)}) or iter(()); cli.main()"
-    )
+    program = DOCTOR + f"doctor.examine = lambda _: os.kill(os.getpid(), {int(number)}) or iter(()); cli.main()"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 128 + number
     assert done.stderr.splitlines() == [
@@ -195,8 +200,7 @@ def test_a_signal_ends_a_command_in_one_line(name):
 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no pseudo-terminals")
 def test_a_closed_terminal_interrupts_whatever_is_still_written(tmp_path):
-    program = (
-        "import sys; from toolkit import cli; import toolkit.experiments.doctor as d\n"
+    program = DOCTOR + (
         "from toolkit.runs import start_run\n"
         "def examine(_):\n"
         "    with start_run('r.py', {}):\n"
@@ -205,7 +209,7 @@ def test_a_closed_terminal_interrupts_whatever_is_still_written(tmp_path):
         "            sys.stdin.read()\n"
         "        finally:\n"
         "            print('on the way out', flush=True)\n"
-        "sys.argv = ['toolkit', 'doctor']; d.examine = examine; cli.main()"
+        "doctor.examine = examine; cli.main()"
     )
     outside, inside = os.openpty()
     process = subprocess.Popen(

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,6 @@ from benchmarks.simulate import (
     CHALKBOARD,
     MARKER,
     PENCIL,
-    TEN_ROWS,
     WHITEBOARD,
     WHITEBOARD_MARKER,
     Camera,
@@ -33,7 +33,11 @@ from toolkit.evaluation.scores import predict_logits
 from toolkit.images.template import BOX_HEIGHT, BOX_WIDTH, TEN_DIGITS, Printed, box_corner
 from toolkit.models.bundle import load_model
 
-CAMERA = Camera(megapixels=1, noise=1.5)
+# a note in postcard's size whose digits are as large in the photo as those of a whole sheet in one of a megapixel
+CAMERA = Camera(megapixels=0.3, noise=1.5)
+NOTE = Paper(size=(160, 120))
+ROWS = ("0123456789", "0137486952", "5318064297")
+SAID = parse_rows(" ".join(ROWS))
 
 
 @pytest.fixture(scope="session")
@@ -46,8 +50,13 @@ def judge():
     return Judge(read, DIGITS)
 
 
-def photograph(tmp_path, rows=TEN_ROWS, camera=CAMERA, **given):
-    sheet = simulate_sheet(writer_ink(3), rows, camera=camera, seed=1, **given)
+@cache
+def hand():
+    return writer_ink(3)
+
+
+def photograph(tmp_path, rows=ROWS, camera=CAMERA, paper=NOTE, **given):
+    sheet = simulate_sheet(hand(), rows, paper, camera=camera, seed=1, **given)
     photo = tmp_path / "photo.jpg"
     save_photo(sheet, photo)
     return photo, sheet
@@ -74,9 +83,9 @@ def read_right(reading) -> float:
 
 CONDITIONS = {
     "ballpoint on plain paper": {},
-    "ruled paper": {"paper": Paper(kind="ruled")},
-    "squared paper": {"paper": Paper(kind="squared", line_spacing=5.0)},
-    "print shows through": {"paper": Paper(show_through=0.08)},
+    "ruled paper": {"paper": replace(NOTE, kind="ruled")},
+    "squared paper": {"paper": replace(NOTE, kind="squared", line_spacing=5.0)},
+    "print shows through": {"paper": replace(NOTE, show_through=0.08)},
     "pencil": {"pen": PENCIL},
     "marker": {"pen": MARKER},
     "whiteboard": {"paper": WHITEBOARD, "pen": WHITEBOARD_MARKER},
@@ -96,16 +105,22 @@ CONDITIONS = {
 def test_a_sheet_under_each_condition(name, tmp_path, judge):
     given = dict(CONDITIONS[name])
     if given.get("paper") in (WHITEBOARD, CHALKBOARD):
-        given["layout"] = Handwriting(height=0.04 * given["paper"].size[1])
+        given["layout"] = Handwriting(height=0.055 * given["paper"].size[1])
     photo, sheet = photograph(tmp_path, **given)
-    assert_all_right(read_photo(photo, None, judge), sheet)
+    assert_all_right(read_photo(photo, SAID, judge), sheet)
+
+
+@pytest.fixture(scope="module")
+def note():
+    """The rows in ballpoint on plain paper, photographed from above in good light."""
+    return simulate_sheet(hand(), ROWS, NOTE, camera=CAMERA, seed=1)
 
 
 @pytest.mark.parametrize("orientation", [5, 6])  # all eight: tests/images/test_reading.py
-def test_every_exif_orientation(orientation, tmp_path, written_sheet, judge):
+def test_every_exif_orientation(orientation, tmp_path, note, judge):
     # stored so that the tag brings it upright
     stored = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 1, 7: 3, 8: 3}[orientation]
-    pixels = np.rot90(written_sheet.photo, stored)
+    pixels = np.rot90(note.photo, stored)
     if orientation in (2, 4, 5, 7):
         pixels = pixels[:, ::-1] if orientation in (2, 4) else pixels[::-1]
     image = Image.fromarray(np.ascontiguousarray(pixels))
@@ -113,17 +128,23 @@ def test_every_exif_orientation(orientation, tmp_path, written_sheet, judge):
     exif[ExifTags.Base.Orientation] = orientation
     photo = tmp_path / "photo.jpg"
     image.save(photo, exif=exif, quality=92)
-    assert_all_right(read_photo(photo, None, judge), written_sheet)
+    assert_all_right(read_photo(photo, SAID, judge), note)
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-def test_a_photo_on_its_side_without_exif_is_turned(turns, tmp_path, written_sheet, judge):
+def test_a_photo_on_its_side_without_exif_is_turned(turns, tmp_path, note, judge):
     photo = tmp_path / "photo.png"
-    Image.fromarray(np.ascontiguousarray(np.rot90(written_sheet.photo, -turns))).save(photo)
-    reading = read_photo(photo, None, judge)
+    Image.fromarray(np.ascontiguousarray(np.rot90(note.photo, -turns))).save(photo)
+    reading = read_photo(photo, SAID, judge)
     assert reading.turns == turns
-    assert reading.counts == (12,) * 10
+    assert reading.counts == (10,) * 3
     assert read_right(reading) > 0.8
+
+
+def test_ten_rows_of_twelve_are_expected_where_nothing_is_said(tmp_path, written_sheet, judge):
+    photo = tmp_path / "photo.jpg"
+    save_photo(written_sheet, photo)
+    assert_all_right(read_photo(photo, None, judge), written_sheet)
 
 
 def test_rows_of_explicit_digits(tmp_path, judge):
@@ -140,56 +161,51 @@ def test_one_digit_anywhere(tmp_path, judge):
     assert labels_of(reading) == ["7"] * 9
 
 
-@pytest.mark.parametrize("count", [11, 13])
+@pytest.mark.parametrize("count", [5, 7])
 def test_a_wrong_count_is_reported_and_nothing_is_bent_to_fit(count, tmp_path, judge):
-    rows = [str(digit) * 12 for digit in range(10)]
-    rows[4] = "4" * count
-    photo, _ = photograph(tmp_path, rows=rows)
-    reading = read_photo(photo, None, judge)
-    assert reading.complaints == {4: f"row 5 (the 4s) has {count} digits, expected 12"}
+    photo, _ = photograph(tmp_path, rows=("333333", "4" * count, "555555"))
+    reading = read_photo(photo, parse_rows("3*6 4*6 5*6"), judge)
+    assert reading.complaints == {1: f"row 2 (the 4s) has {count} digits, expected 6"}
 
 
 def test_what_is_skipped_does_not_count(tmp_path, judge):
-    rows = [str(digit) * 12 for digit in range(10)]
-    rows[4] = "4" * 13
-    photo, _ = photograph(tmp_path, rows=rows)
-    reading = read_photo(photo, None, judge, Corrections(frozenset([(5, 2)])))
+    photo, _ = photograph(tmp_path, rows=("333333", "4444444", "555555"))
+    said = parse_rows("3*6 4*6 5*6")
+    reading = read_photo(photo, said, judge, Corrections(frozenset([(2, 2)])))
     assert not reading.complaints
     assert len(reading.skipped) == 1
     # places keep their names: what stands behind the one left out is not counted anew
-    assert [place for place in reading.found if place[0] == 5] == [(5, 1), *((5, n) for n in range(3, 14))]
+    assert [place for place in reading.found if place[0] == 2] == [(2, 1), *((2, n) for n in range(3, 8))]
     with pytest.raises(ToolkitError, match="nothing was found there"):
-        read_photo(photo, None, judge, Corrections(frozenset([(5, 14)])))
+        read_photo(photo, said, judge, Corrections(frozenset([(2, 8)])))
 
 
 def test_a_whole_row_that_is_left_out_is_no_row(tmp_path, judge):
-    photo, _ = photograph(tmp_path, rows=[*TEN_ROWS, "77"])
-    assert "11 rows" in read_photo(photo, None, judge).complaints[-1]
-    assert not read_photo(photo, None, judge, Corrections(frozenset([(11, 1), (11, 2)]))).complaints
+    photo, _ = photograph(tmp_path, rows=[*ROWS, "77"])
+    assert "4 rows" in read_photo(photo, SAID, judge).complaints[-1]
+    assert not read_photo(photo, SAID, judge, Corrections(frozenset([(4, 1), (4, 2)]))).complaints
 
 
-def test_a_frame_that_was_missed_is_added_where_it_stands(tmp_path, judge):
-    photo, _ = photograph(tmp_path)
-    with Image.open(photo) as image:
-        turned = tmp_path / "turned.png"
-        Image.fromarray(np.rot90(np.asarray(image))).save(turned)
-    whole = read_photo(turned, None, judge)
-    missed = whole.found.index((4, 6))
+def test_a_frame_that_was_missed_is_added_where_it_stands(tmp_path, note, judge):
+    turned = tmp_path / "turned.png"
+    Image.fromarray(np.rot90(note.photo)).save(turned)
+    whole = read_photo(turned, SAID, judge)
+    missed = whole.found.index((2, 5))
     box = whole.boxes[missed]
     # left out and added again by hand: the same digit in the same place, whatever way up the photo is
-    corrections = Corrections(frozenset([(4, 6)]), {(1, 1): "6"}, (box,))
-    reading = read_photo(turned, None, judge, corrections)
+    corrections = Corrections(frozenset([(2, 5)]), {(1, 1): "6"}, (box,))
+    reading = read_photo(turned, SAID, judge, corrections)
     assert reading.counts == whole.counts
     assert reading.found[missed] == (0, 1)
-    assert (labels_of(reading)[missed], labels_of(reading)[0]) == ("3", "6")
+    assert (labels_of(reading)[missed], labels_of(reading)[0]) == ("4", "6")
     assert np.abs(reading.images[missed].astype(int) - whole.images[missed]).mean() < 12
     with pytest.raises(ToolkitError, match="too small or leaves"):
-        read_photo(turned, None, judge, replace(corrections, added=((0, 0, 9999, 50),)))
+        read_photo(turned, SAID, judge, replace(corrections, added=((0, 0, 9999, 50),)))
 
 
 def test_a_missing_row_is_reported(tmp_path, judge):
-    photo, _ = photograph(tmp_path, rows=TEN_ROWS[:9])
-    assert "9 rows found, expected 10" in read_photo(photo, None, judge).complaints[-1]
+    photo, _ = photograph(tmp_path, rows=ROWS[:2])
+    assert "2 rows found, expected 3" in read_photo(photo, SAID, judge).complaints[-1]
 
 
 def test_blank_paper(tmp_path, judge):
@@ -199,13 +215,14 @@ def test_blank_paper(tmp_path, judge):
         read_photo(photo, None, judge)
 
 
+@cache
 def filled_template(
     paper: str = "a4", missing: tuple[int, int] | None = None, printed: Printed = TEN_DIGITS
 ) -> np.ndarray:
     """The printed page with the writer's digits in its boxes, those of one label in a row, RGB."""
     fine = 6
     page = draw_template(paper, fine, printed)
-    glyphs = list(writer_ink(3).values())
+    glyphs = list(hand().values())
     for row, (_, count) in enumerate(printed.rows):
         for column in range(count):
             if (row, column) == missing:
@@ -233,11 +250,10 @@ def on_a_table(page: np.ndarray, corners: list[tuple[float, float]]) -> np.ndarr
 @pytest.mark.parametrize(
     "corners",
     [
-        [(300, 100), (1250, 130), (1230, 1420), (280, 1400)],
         [(430, 200), (1100, 260), (1400, 1380), (90, 1290)],
         [(1400, 300), (1300, 1250), (100, 1200), (160, 260)],  # on its side, clockwise
     ],
-    ids=["from above", "at an angle", "on its side"],
+    ids=["at an angle", "on its side"],
 )
 def test_a_template_needs_no_options(corners, tmp_path, judge):
     photo = tmp_path / "page.png"
@@ -247,23 +263,23 @@ def test_a_template_needs_no_options(corners, tmp_path, judge):
     assert read_right(reading) > 0.85
 
 
-@pytest.mark.parametrize("paper", ["a4", "letter"])
-def test_a_template_of_other_classes_says_itself_what_stands_on_it(paper, tmp_path, judge):
-    first, second = template_pages(("A", "Ω", "Ankle boot", "७"), parse_division("30,3,3"))
+@pytest.mark.parametrize(
+    ("number", "paper", "labels"),
+    [(1, "letter", ["A"] * 36 + ["Ω"] * 36 + ["Ankle boot"] * 36 + ["७"] * 12), (2, "a4", ["७"] * 24)],
+)
+def test_a_template_of_other_classes_says_itself_what_stands_on_it(number, paper, labels, tmp_path, judge):
+    pages = template_pages(("A", "Ω", "Ankle boot", "७"), parse_division("30,3,3"))
     photo = tmp_path / "page.png"
-    page = filled_template(paper, printed=first)
+    page = filled_template(paper, printed=pages[number - 1])
     Image.fromarray(on_a_table(page, [(430, 200), (1100, 260), (1400, 1380), (90, 1290)])).save(photo)
     reading = read_photo(photo, None, judge)
-    assert reading.counts == (12,) * 10
-    assert labels_of(reading) == ["A"] * 36 + ["Ω"] * 36 + ["Ankle boot"] * 36 + ["७"] * 12
-    assert (reading.code.number, reading.code.pages, str(reading.code.division)) == (1, 2, "30,3,3")
-    Image.fromarray(filled_template(paper, printed=second)).save(photo)
-    assert labels_of(read_photo(photo, None, judge)) == ["७"] * 24
+    assert labels_of(reading) == labels
+    assert (reading.code.number, reading.code.pages, str(reading.code.division)) == (number, 2, "30,3,3")
 
 
 def test_a_code_that_cannot_be_read_is_told(tmp_path, judge):
     (printed,) = template_pages("ABC", parse_division("8,2,2"))
-    page = filled_template(printed=printed)
+    page = filled_template(printed=printed).copy()
     page[-190:, 250:600] = 255  # someone wrote over it
     photo = tmp_path / "page.png"
     Image.fromarray(page).save(photo)
@@ -271,17 +287,17 @@ def test_a_code_that_cannot_be_read_is_told(tmp_path, judge):
         read_photo(photo, None, judge)
 
 
-def test_without_a_model_that_knows_the_classes_a_photo_stays_as_it_was_taken(tmp_path, written_sheet, judge):
-    photo = tmp_path / "photo.png"
-    rows = parse_rows("ABCDEFGHIJ")
-    save_photo(written_sheet, photo.with_suffix(".jpg"))
-    reading = read_photo(photo.with_suffix(".jpg"), rows, judge)
+def test_without_a_model_that_knows_the_classes_a_photo_stays_as_it_was_taken(tmp_path, judge):
+    photo, sheet = photograph(tmp_path, rows=("000000", "111111", "222222", "333333", "444444"))
+    rows = parse_rows("A*6 B*6 C*6 D*6 E*6")
+    reading = read_photo(photo, rows, judge)
     assert reading.turns == 0
-    assert labels_of(reading)[::12] == list("ABCDEFGHIJ")
+    assert labels_of(reading)[::6] == list("ABCDE")
     # on its side, nothing tells left from right
-    Image.fromarray(np.ascontiguousarray(np.rot90(written_sheet.photo))).save(photo)
+    turned = tmp_path / "turned.png"
+    Image.fromarray(np.ascontiguousarray(np.rot90(sheet.photo))).save(turned)
     with pytest.raises(ToolkitError, match="does not show which way up it is"):
-        read_photo(photo, rows, judge)
+        read_photo(turned, rows, judge)
 
 
 def test_the_writers_own_images_tell_the_way_up_where_rows_differ(tmp_path, judge):
@@ -297,7 +313,8 @@ def test_the_writers_own_images_tell_the_way_up_where_rows_differ(tmp_path, judg
 
 def test_a_template_printed_in_grey(tmp_path, judge):
     photo = tmp_path / "page.png"
-    Image.fromarray(filled_template()).convert("L").save(photo)
+    corners = [(300, 100), (1250, 130), (1230, 1420), (280, 1400)]
+    Image.fromarray(on_a_table(filled_template(), corners)).convert("L").save(photo)
     reading = read_photo(photo, None, judge)
     assert reading.counts == (12,) * 10
     assert read_right(reading) > 0.85

@@ -145,12 +145,12 @@ ODD = [
 
 
 @pytest.mark.parametrize("path", ["/recipes/finetune_two_layers", "/sheets/{sheet}", "/sheets/{sheet}/make"])
-def test_odd_json_is_refused_in_one_line(client, path, monkeypatch, sheet_photo):
+def test_odd_json_is_refused_in_one_line(client, path, monkeypatch, note_photo):
     def no_process(*_, **__):
         raise ToolkitError("started")
 
     monkeypatch.setattr("subprocess.Popen", no_process)
-    sheet = post(client, "/sheets/new/photos", sheet_photo.read_bytes())[0]["sheet"]
+    sheet = post(client, "/sheets/new/photos", note_photo.read_bytes())[0]["sheet"]
     for odd in ODD:
         answer, status = post(client, path.format(sheet=sheet), json.dumps(odd).encode())
         assert status == 400, odd

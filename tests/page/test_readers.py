@@ -28,11 +28,11 @@ def test_models_read_a_drawing_side_by_side(client, seven):
     assert answer["picture"].startswith("data:image/png;base64,")
 
 
-def test_many_are_read_row_by_row(client, sheet_photo):
-    answer, status = post(client, "/read/photo?model=mnist_mlp", sheet_photo.read_bytes())
+def test_many_are_read_row_by_row(client, note_photo):
+    answer, status = post(client, "/read/photo?model=mnist_mlp", note_photo.read_bytes())
     assert status == 200
     assert answer["many"]
-    assert [len(row) for row in answer["models"][0]["rows"]] == [12] * 10
+    assert [len(row) for row in answer["models"][0]["rows"]] == [6] * 5
     assert answer["picture"].startswith("data:image/png;base64,")
 
 

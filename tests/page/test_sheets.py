@@ -4,22 +4,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.example_digits import writer_ink
-from benchmarks.simulate import TEN_ROWS, Camera, save_photo, simulate_sheet
+from benchmarks.simulate import save_photo
+from tests.conftest import simulate_note
 from tests.page.conftest import png, post
 from toolkit.data.image_sets import find_problems, read_all_sets
 
 NONE = {"skip": [], "label": {}, "add": []}
-ASKED = {"rows": "", "digit": "", "per_class": "", "corrections": [NONE]}
+ASKED = {"rows": "01234", "digit": "", "per_class": "4,1,1", "corrections": [NONE]}  # the note's five rows of six
 
 
-@pytest.fixture(scope="module")
-def eleven_photo(tmp_path_factory):
-    """Ten rows, the last a nine short."""
-    path = tmp_path_factory.mktemp("photo") / "eleven.jpg"
-    rows = [*TEN_ROWS[:9], "9" * 11]
-    save_photo(simulate_sheet(writer_ink(3), rows, camera=Camera(megapixels=1, noise=1.5), seed=1), path)
-    return path
+@pytest.fixture
+def short_photo(tmp_path):
+    """The note, the last row a four short."""
+    save_photo(simulate_note("000000", "111111", "222222", "333333", "44444"), tmp_path / "short.jpg")
+    return tmp_path / "short.jpg"
 
 
 def uploaded(client, content) -> str:
@@ -28,17 +26,17 @@ def uploaded(client, content) -> str:
     return answer["sheet"]
 
 
-def test_sets_are_made_when_the_counts_are_right_and_not_before(client, digits, eleven_photo, sheet_photo):
-    sheet = uploaded(client, eleven_photo.read_bytes())
+def test_sets_are_made_when_the_counts_are_right_and_not_before(client, digits, short_photo):
+    sheet = uploaded(client, short_photo.read_bytes())
     before = read_all_sets(digits)["Training Set"].sha256()
     found, _ = post(client, f"/sheets/{sheet}", ASKED)
     assert not found["ready"]
-    assert found["photos"][0]["complaints"] == ["row 10 (the 9s) has 11 digits, expected 12"]
-    assert {frame["place"][:2] for frame in found["photos"][0]["frames"] if frame["wrong"]} == {"10"}
+    assert found["photos"][0]["complaints"] == ["row 5 (the 4s) has 5 digits, expected 6"]
+    assert {frame["place"][:2] for frame in found["photos"][0]["frames"] if frame["wrong"]} == {"5:"}
     assert post(client, f"/sheets/{sheet}/make", ASKED)[1] == 400
     assert client.get(f"/sheets/{sheet}/after").status_code == 400
     assert read_all_sets(digits)["Training Set"].sha256() == before
-    # a frame drawn by hand around one more nine: here around the last one once more, a little off
+    # a frame drawn by hand around one more four: here around the last one once more, a little off
     left, top, right, bottom = found["photos"][0]["frames"][-1]["box"]
     corrected = {**ASKED, "corrections": [{**NONE, "add": [[left - 2, top - 2, right + 2, bottom + 2]]}]}
     found, _ = post(client, f"/sheets/{sheet}", corrected)
@@ -56,40 +54,40 @@ def test_sets_are_made_when_the_counts_are_right_and_not_before(client, digits, 
     assert read_all_sets(digits)["Training Set"].sha256() != before
 
 
-def test_frames_can_be_left_out_and_named(client, sheet_photo):
-    sheet = uploaded(client, sheet_photo.read_bytes())
-    corrections = [{**NONE, "skip": ["10:12"], "label": {"1:1": "6"}}]
+def test_frames_can_be_left_out_and_named(client, note_photo):
+    sheet = uploaded(client, note_photo.read_bytes())
+    corrections = [{**NONE, "skip": ["5:6"], "label": {"1:1": "6"}}]
     found, _ = post(client, f"/sheets/{sheet}", {**ASKED, "corrections": corrections})
-    assert found["photos"][0]["counts"][-1] == 11
+    assert found["photos"][0]["counts"][-1] == 5
     assert found["photos"][0]["frames"][0]["label"] == "6"
     answer, status = post(client, f"/sheets/{sheet}", {**ASKED, "corrections": [{**NONE, "skip": ["99:1"]}]})
     assert status == 400
     assert "99:1" in answer["error"]
 
 
-def test_a_photo_on_its_side_is_shown_upright_with_its_frames(client, sheet_photo):
-    pixels = np.rot90(np.asarray(Image.open(sheet_photo)))
+def test_a_photo_on_its_side_is_shown_upright_with_its_frames(client, note_photo):
+    pixels = np.rot90(np.asarray(Image.open(note_photo)))
     sheet = uploaded(client, png(pixels))
     found, _ = post(client, f"/sheets/{sheet}", ASKED)
     (photo,) = found["photos"]
     assert photo["turned"] == 270
     assert (photo["width"], photo["height"]) == pixels.shape[:2]
     tops = [frame["box"][1] for frame in photo["frames"]]
-    assert max(tops[:12]) < min(tops[-12:])
+    assert max(tops[:6]) < min(tops[-6:])
     # left out and drawn again on the upright photo: the same place, the same label
-    box = photo["frames"][40]["box"]
-    again = [{**NONE, "skip": [photo["frames"][40]["place"]], "add": [box]}]
+    box = photo["frames"][20]["box"]
+    again = [{**NONE, "skip": [photo["frames"][20]["place"]], "add": [box]}]
     after, _ = post(client, f"/sheets/{sheet}", {**ASKED, "corrections": again})
-    assert after["photos"][0]["frames"][40] == {**photo["frames"][40], "place": "0:1"}
+    assert after["photos"][0]["frames"][20] == {**photo["frames"][20], "place": "0:1"}
 
 
-def test_a_correction_reads_one_photo_and_a_photo_without_writing_harms_no_other(client, sheet_photo, monkeypatch):
-    sheet = uploaded(client, sheet_photo.read_bytes())
+def test_a_correction_reads_one_photo_and_a_photo_without_writing_harms_no_other(client, note_photo, monkeypatch):
+    sheet = uploaded(client, note_photo.read_bytes())
     blank = png(np.full((400, 300), 255, np.uint8))
     assert post(client, f"/sheets/{sheet}/photos", blank)[0] == {"sheet": sheet, "photos": 2}
     found, status = post(client, f"/sheets/{sheet}", {**ASKED, "corrections": [NONE, NONE]})
     assert status == 200
-    assert len(found["photos"][0]["frames"]) == 120
+    assert len(found["photos"][0]["frames"]) == 30
     assert not found["ready"]
     assert "this photo" in found["photos"][1]["complaints"][0]
     assert client.get(f"/sheets/{sheet}/1").status_code == 200
@@ -105,10 +103,10 @@ def test_a_correction_reads_one_photo_and_a_photo_without_writing_harms_no_other
     assert client.get(f"/sheets/{sheet}/1").status_code == 404
 
 
-def test_each_photo_may_show_a_class_of_its_own(client, sheet_photo):
-    sheet = uploaded(client, sheet_photo.read_bytes())
-    post(client, f"/sheets/{sheet}/photos", sheet_photo.read_bytes())
-    found, _ = post(client, f"/sheets/{sheet}", {**ASKED, "digit": "A,name", "corrections": [NONE, NONE]})
+def test_each_photo_may_show_a_class_of_its_own(client, note_photo):
+    sheet = uploaded(client, note_photo.read_bytes())
+    post(client, f"/sheets/{sheet}/photos", note_photo.read_bytes())
+    found, _ = post(client, f"/sheets/{sheet}", {**ASKED, "rows": "", "digit": "A,name", "corrections": [NONE, NONE]})
     assert [photo["frames"][0]["label"] for photo in found["photos"]] == ["A", "name"]
 
 
@@ -141,8 +139,8 @@ def test_what_is_no_photo_is_refused_in_one_line(client, page, content):
         {**ASKED, "corrections": [{**NONE, "add": [[0, 0, 99999, 99999]]}]},
     ],
 )
-def test_hostile_words_are_refused_in_one_line(client, sheet_photo, asked):
-    sheet = uploaded(client, sheet_photo.read_bytes())
+def test_hostile_words_are_refused_in_one_line(client, note_photo, asked):
+    sheet = uploaded(client, note_photo.read_bytes())
     answer, status = post(client, f"/sheets/{sheet}", asked)
     assert status == 400
     assert answer["error"]
