@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import sys
 from functools import cache, partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from toolkit.training.state import SavedState
 # tests run side by side, a process on each core
 cv2.setNumThreads(0)
 torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"  # of the commands they start, too
 # the same examples every time, in no time that matters; a fixture's folder may serve many of them
 settings.register_profile(
     "suite",

@@ -94,6 +94,7 @@ def paled(sheet, path):
 
 def say_note(page):
     """What stands on the note: five rows of six."""
+    page.click("text=Something else than ten rows of twelve?")
     page.fill("#rows", "01234")
     page.fill("#per-class", "4,1,1")
 

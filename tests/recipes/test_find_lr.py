@@ -19,8 +19,9 @@ def test_a_new_network_will_do(digits):
     assert find_lr.run(model="mlp", digits=digits, iterations=50).suggestion > 0
 
 
+@pytest.mark.usefixtures("brief")
 def test_the_curve_is_the_one_that_fine_tuning_follows_whatever_the_classes(letters, small_model):
-    found = find_lr.run(model=str(small_model), layers=2, digits=letters)
+    found = find_lr.run(model=str(small_model), layers=2, iterations=20, digits=letters)
     finetune_two_layers.run(model=str(small_model), digits=letters, epochs=1)
     (folder,) = (runs_folder() / "finetune_two_layers").iterdir()
     assert json.loads((folder / "lr_find.json").read_text())["losses"] == found.losses

@@ -9,6 +9,7 @@ from toolkit.runs import latest_run
 FAST = {"model": "mlp", "epochs": 2, "held_out": 20, "batch_size": 10}
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_set_in_mnists_format_is_learned_with_its_names_and_started_from(tmp_path, examples, digits):
     scores = pretrain.run(data=write(tmp_path / "mine", examples), names=NAMES, **FAST)
     assert scores.n == 20
@@ -26,6 +27,7 @@ def test_without_data_one_line_says_what_to_name():
         pretrain.run()
 
 
+@pytest.mark.usefixtures("brief")
 def test_a_network_from_timm_is_trained(tmp_path, examples):
     pretrain.run(data=write(tmp_path / "mine", examples), **{**FAST, "model": "timm:test_resnet", "epochs": 1})
     assert load_model(latest_run("pretrain"))[1].name == "mine_test_resnet"

@@ -24,8 +24,8 @@ from toolkit.training.state import SavedState
 
 NETWORKS = {
     "mlp": ("mlp", {"hidden": [16], "dropout": 0.3}),
-    "cnn": ("cnn", {"dropout": 0.2}),
-    "resnet": ("resnet", {}),
+    "cnn": ("cnn", {"channels": (8, 8), "hidden": 16, "dropout": 0.2}),
+    "resnet": ("resnet", {"channels": (8, 8, 8, 8)}),
 }
 
 
