@@ -43,6 +43,12 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items):
+    """What takes longest comes first: at the end no process waits for another."""
+    slow = ("page/test_serving.py", "recipes/test_assignment_4.py")
+    items.sort(key=lambda item: not item.path.as_posix().endswith(slow))
+
+
 @pytest.fixture(autouse=True)
 def isolated(tmp_path, monkeypatch):
     """No test sees or leaves runs and caches of the one who runs it."""
@@ -66,9 +72,13 @@ def run(monkeypatch, capsys):
 @pytest.fixture
 def brief(monkeypatch):
     """Runs draw no pictures and their finder takes few steps: most of a short run's time, for tests of the rest."""
+    make_brief(monkeypatch)
+
+
+def make_brief(patch: pytest.MonkeyPatch) -> None:
     for module in (results, finetuning):
-        monkeypatch.setattr(module, "save_figure", lambda figure, path: path)
-    monkeypatch.setattr(finetuning, "find_learning_rate", partial(find_learning_rate, iterations=20))
+        patch.setattr(module, "save_figure", lambda figure, path: path)
+    patch.setattr(finetuning, "find_learning_rate", partial(find_learning_rate, iterations=20))
 
 
 @pytest.fixture

@@ -59,10 +59,10 @@ def test_a_value_is_never_taken_for_an_option(page, client):
 
 
 def test_a_command_says_how_it_ended(page, client):
-    job, _ = post(client, "/recipes/hand_in", {"ids": "7"})
+    job, _ = post(client, "/recipes/finetune_two_layers", {"epochs": "many"})  # refused before anything is imported
     ended = finished(page, job["name"])
     assert ended["status"] == "failed"
-    assert ended["said"].startswith("Error: ")
+    assert ended["said"].splitlines()[-1].startswith("Error: Invalid value for '--epochs'")
     assert [listed["name"] for listed in client.get("/jobs").json()] == [job["name"]]
 
 

@@ -92,7 +92,7 @@ def test_the_report_has_the_numbers_of_the_runs_and_the_students_words_as_they_a
     assert len(PdfReader(done / PDF).pages) <= 6
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_a_damaged_file_of_a_run_is_one_line(data, done, place):
     runs = find_submission(latest_run("evaluate_models"), place / "digits")

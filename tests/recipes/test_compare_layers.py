@@ -20,8 +20,9 @@ def short(monkeypatch):
             monkeypatch.setitem(comparing.VARIANTS, name, replace(how, epochs=1, head_epochs=min(1, how.head_epochs)))
 
 
-def test_every_way_is_measured_over_seeds_and_every_pair_gets_a_sentence(digits, small_model, capsys):
-    summaries = compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)
+def test_every_way_is_measured_and_told_and_trained_again_only_when_asked(digits, small_model, monkeypatch, capsys):
+    options = {"model": str(small_model), "seeds": 2, "processes": 1, "digits": digits}
+    summaries = compare_layers.run(**options)
     (folder,) = (path.parent for path in (runs_folder() / "compare_layers").glob("*/comparison.json"))
     record = json.loads((folder / "comparison.json").read_text())
     assert list(record["ways"]) == list(summaries) == list(comparing.VARIANTS)
@@ -32,19 +33,12 @@ def test_every_way_is_measured_over_seeds_and_every_pair_gets_a_sentence(digits,
     assert all(pair["said"] in said for pair in record["pairs"])
     assert openings() == []
 
-
-def test_a_second_run_trains_nothing_again(digits, small_model, monkeypatch):
-    first = compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)
-    monkeypatch.setattr(comparing, "train_and_measure", None)
-    assert compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits) == first
-
-
-def test_fresh_trains_everything_again(digits, small_model, monkeypatch):
-    first = compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)
     trained = []
     measure = comparing.train_and_measure
     monkeypatch.setattr(comparing, "train_and_measure", lambda *given: trained.append(given) or measure(*given))
-    assert compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits, fresh=True) == first
+    assert compare_layers.run(**options) == summaries
+    assert trained == []
+    assert compare_layers.run(**options, fresh=True) == summaries
     assert len(trained) == 10
 
 

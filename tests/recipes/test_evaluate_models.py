@@ -1,22 +1,43 @@
 import json
+import shutil
 
 import pytest
 from openpyxl import load_workbook
 
 from recipes import compare_layers, evaluate_models, finetune_last_layer, finetune_two_layers
+from tests.conftest import make_brief
 from tests.recipes.test_finetune import finetune
+from toolkit.data.image_sets import save_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.experiments import comparing
+from toolkit.paths import runs_folder
 from toolkit.runs import latest_run
 
 FAST = {"model": "mnist_mlp", "epochs": 1, "lr": 1e-3}
 
 
-@pytest.mark.usefixtures("brief")
+@pytest.fixture(scope="module")
+def fine_tuned(tmp_path_factory, examples):
+    """The runs of fine-tuning on the example digits, of the last layer and of two."""
+    folder = tmp_path_factory.mktemp("fine_tuned")
+    save_sets(folder / "digits", examples)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOOLKIT_RUNS", str(folder / "runs"))
+        make_brief(patch)
+        for recipe in (finetune_last_layer, finetune_two_layers):
+            recipe.run(**FAST, digits=folder / "digits")
+    return folder / "runs"
+
+
+@pytest.fixture
+def both(fine_tuned):
+    """These runs, as if the test had made them."""
+    return shutil.copytree(fine_tuned, runs_folder())
+
+
+@pytest.mark.usefixtures("both")
 def test_four_accuracies_are_measured_and_written(digits, idx_files, tmp_path, capsys):
-    finetune_last_layer.run(**FAST, digits=digits)
-    finetune_two_layers.run(**FAST, digits=digits)
     out = tmp_path / "results.xlsx"
     scores = evaluate_models.run(model="mnist_mlp", out=out, mnist=idx_files, digits=digits)
     assert list(scores) == ["pretrained_mnist", "pretrained_own", "last_layer_own", "n_layers_own"]
@@ -27,9 +48,9 @@ def test_four_accuracies_are_measured_and_written(digits, idx_files, tmp_path, c
     assert "Openings of Test Set so far: 1" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("brief")
+@pytest.mark.usefixtures("brief", "both")
 def test_named_runs_are_taken_and_runs_of_another_model_refused(digits, idx_files, tmp_path):
-    _, last = finetune("finetune_last_layer", **FAST, digits=digits)
+    last = latest_run("finetune_last_layer")
     _, other = finetune("finetune_all_layers", **{**FAST, "model": "mnist_cnn"}, digits=digits)
     options = {"model": "mnist_mlp", "out": tmp_path / "a.xlsx", "mnist": idx_files, "digits": digits}
     with pytest.raises(ToolkitError, match="was not fine-tuned from 'mnist_mlp'"):
@@ -83,10 +104,8 @@ def test_of_other_classes_what_can_be_measured_is_and_what_cannot_is_said(letter
     assert notes[1] in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("brief")
+@pytest.mark.usefixtures("both")
 def test_runs_for_other_classes_are_refused(digits, idx_files, tmp_path):
-    finetune_last_layer.run(**FAST, digits=digits)
-    finetune_two_layers.run(**FAST, digits=digits)
     for folder in digits.glob("*/9"):
         folder.rename(folder.with_name("nine"))
     with pytest.raises(ToolkitError, match="was fine-tuned for other classes"):

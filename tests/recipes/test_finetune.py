@@ -97,6 +97,7 @@ def test_a_failed_run_says_so_and_leaves_no_model(digits):
 
 
 @pytest.mark.parametrize("lr", [0.0, -1.0, float("nan")])
+@pytest.mark.usefixtures("brief")
 def test_a_rate_that_cannot_train_is_refused(lr, digits):
     with pytest.raises(ToolkitError, match="learning rate"):
         finetune("finetune_last_layer", model="mnist_mlp", lr=lr, digits=digits)
