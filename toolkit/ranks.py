@@ -21,7 +21,8 @@ def rank() -> int:
 
 def end_rank(line: str, status: int) -> NoReturn:
     """End at once, and say ``line`` unless another rank has said why all of them end: what ends one ends the others."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun sends it to those that are left
+    for number in (signal.SIGTERM, signal.SIGINT):  # torchrun sends them to those that are left
+        signal.signal(number, signal.SIG_IGN)
     try:
         from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
