@@ -26,7 +26,7 @@ def drawing(parts, width: int) -> np.ndarray:
 
 def photo(canvas: np.ndarray) -> np.ndarray:
     """Of paper in fading light, with the camera's noise."""
-    grey = cv2.resize(canvas, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC).astype(float)
+    grey = cv2.resize(canvas, None, fx=1.25, fy=1.25, interpolation=cv2.INTER_CUBIC).astype(float)
     y, x = np.mgrid[-1 : 1 : grey.shape[0] * 1j, -1 : 1 : grey.shape[1] * 1j]
     grey = (60 + 0.6 * grey) * (1 - 0.15 * (x * x + y * y))
     return np.clip(grey + np.random.default_rng(0).normal(0, 2, grey.shape), 0, 255).astype(np.uint8)
