@@ -1,6 +1,5 @@
 """What keeps a GPU busy: Python starts one kernel or one graph instead of hundreds of kernels."""
 
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,24 +14,25 @@ from toolkit.training.history import freely_named
 def fused_adamw(groups: Any, **hypers: float) -> Optimizer:
     """fastai's AdamW with its state; a step is a few kernels, fastai's own are ten for each parameter."""
     optimizer = Adam(groups, decouple_wd=True, **hypers)
-    optimizer.step = partial(_step, optimizer)
+
+    @torch.no_grad()
+    def step() -> None:
+        for group, hyper in zip(optimizer.param_lists, optimizer.hypers, strict=True):
+            for decays in (True, False):  # biases and normalisation do not
+                rows = [(p, optimizer.state[p]) for p in group if p.grad is not None]
+                rows = [(p, state) for p, state in rows if state.get("do_wd", True) is decays]
+                for parameter, state in rows:
+                    if not torch.is_tensor(state.get("step")):  # new, or saved on a CPU
+                        state.update({name: torch.zeros_like(parameter) for name in ("grad_avg", "sqr_avg")} | state)
+                        state["step"] = torch.tensor(float(state.get("step", 0)), device=parameter.device)
+                names = "grad_avg", "sqr_avg", "step"
+                averages, squares, steps = ([state[name] for _, state in rows] for name in names)
+                how = {"lr": hyper["lr"], "beta1": hyper["mom"], "beta2": hyper["sqr_mom"], "eps": hyper["eps"]}
+                how |= {"weight_decay": hyper["wd"] * decays, "fused": True, "amsgrad": False, "maximize": False}
+                adamw([p for p, _ in rows], [p.grad for p, _ in rows], averages, squares, [], steps, **how)
+
+    optimizer.step = step
     return optimizer
-
-
-@torch.no_grad()
-def _step(optimizer: Optimizer) -> None:
-    for group, hyper in zip(optimizer.param_lists, optimizer.hypers, strict=True):
-        for decays in (True, False):  # biases and normalisation do not
-            rows = [(p, optimizer.state[p]) for p in group if p.grad is not None]
-            rows = [(p, state) for p, state in rows if state.get("do_wd", True) is decays]
-            for parameter, state in rows:
-                if not torch.is_tensor(state.get("step")):  # new, or saved on a CPU
-                    state.update({name: torch.zeros_like(parameter) for name in ("grad_avg", "sqr_avg")} | state)
-                    state["step"] = torch.tensor(float(state.get("step", 0)), device=parameter.device)
-            averages, squares, steps = ([state[name] for _, state in rows] for name in ("grad_avg", "sqr_avg", "step"))
-            how = {"lr": hyper["lr"], "beta1": hyper["mom"], "beta2": hyper["sqr_mom"], "eps": hyper["eps"]}
-            how |= {"weight_decay": hyper["wd"] * decays, "fused": True, "amsgrad": False, "maximize": False}
-            adamw([p for p, _ in rows], [p.grad for p, _ in rows], averages, squares, [], steps, **how)
 
 
 @freely_named
