@@ -25,8 +25,8 @@ import psutil
 
 from benchmarks.example_digits import WRITERS, writer_digits
 from benchmarks.kills import outcome
+from toolkit import paths
 from toolkit.errors import ToolkitError
-from toolkit.paths import CHECKPOINTS, ROOT
 from toolkit.training.sweeps import Job, run_jobs
 
 JOBS = 60
@@ -68,7 +68,7 @@ class Command:
             *more,
         ]
         self.began = time.perf_counter()
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=other)
+        self.process = subprocess.Popen(command, cwd=paths.ROOT, env=environment, stdout=subprocess.PIPE, stderr=other)
         os.close(other)
         threading.Thread(target=self._read, args=(terminal,), daemon=True).start()
 
@@ -125,7 +125,10 @@ def total(data: np.ndarray, job: Job, place: Path) -> dict[str, Any]:
     """A job that does next to nothing, and says what the place where it is done knows of sets and models."""
     if job.get("fails"):
         raise ToolkitError("always")
-    return {"sum": int(data[job["number"]]), "knows": (ROOT / "Training Set").exists() or CHECKPOINTS.exists()}
+    return {
+        "sum": int(data[job["number"]]),
+        "knows": (paths.ROOT / "Training Set").exists() or paths.CHECKPOINTS.exists(),
+    }
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -151,7 +154,8 @@ def small_jobs(address: str, folder: Path) -> None:
     print(f"\n{EMPTY} jobs that do nothing, with {data.nbytes / 1e6:.0f} MB of data, three nodes")
     print(f"- first sweep {first:.1f} s, again {again:.2f} s: {1000 * again / EMPTY:.1f} ms a job")
     print(f"- in this process {here:.2f} s: {1000 * here / EMPTY:.1f} ms a job")
-    print(f"- sent between nodes {sent / 1e6:.0f} MB, {sent / data.nbytes:.2f} times the data")
+    times = sent / data.nbytes
+    print(f"- sent through the loopback, by whatever else runs too: {sent / 1e6:.0f} MB, {times:.2f} times the data")
     print(f"- workers that found sets or checkpoints: {sum(result['knows'] for result in results)} of {EMPTY}")
     try:
         sweep([*jobs[:9], {"number": 9, "fails": True}], folder / "failing")

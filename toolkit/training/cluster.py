@@ -7,6 +7,8 @@ import os
 import platform
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -31,6 +33,10 @@ def do_on_cluster(work: Work, missing: Mapping[Path, Job], address: str) -> Done
     if not missing:
         return
     (ray, head), pending = _connect(address), {}
+    lost = f"The Ray cluster at {head} was lost"
+    # Ray may end this process without a word when the head dies: another one, told nothing, then says why
+    said = f"import sys; sys.stdin.read(1) or sys.exit({f'Error: {lost}. {KEPT}.'!r})"
+    witness = subprocess.Popen([sys.executable, "-S", "-c", said], stdin=subprocess.PIPE, start_new_session=True)
     try:
         data, there = ray.put(work), ray.remote(max_retries=3)(_do_there)
         for place, job in missing.items():
@@ -41,8 +47,8 @@ def do_on_cluster(work: Work, missing: Mapping[Path, Job], address: str) -> Done
                 result, files, failure = ray.get(ready)
                 place = pending[ready]
                 if failure:
-                    said = f"Job {place.name}, {str(dict(missing[place]))[:100]}, failed on {failure}"
-                    raise ToolkitError(f"{said}. {KEPT} after mending that.")
+                    told = str(dict(missing[place]))[:100]
+                    raise ToolkitError(f"Job {place.name}, {told}, failed on {failure}. {KEPT} after mending that.")
                 for name, content in files.items():
                     with atomic_write(place / name) as temporary:
                         temporary.write_bytes(content)
@@ -50,8 +56,9 @@ def do_on_cluster(work: Work, missing: Mapping[Path, Job], address: str) -> Done
                 del pending[ready]
             _reach(head)  # without it, or with another one at its address, Ray would wait for ever
     except (OSError, ray.exceptions.RayError) as error:
-        raise ToolkitError(f"The Ray cluster at {head} was lost ({error}). {KEPT}.") from error
+        raise ToolkitError(f"{lost} ({error}). {KEPT}.") from error
     finally:
+        witness.communicate(b".")
         if pending:  # after Ctrl-C as well
             ray.shutdown()  # the cluster drops what it does for this process
 
