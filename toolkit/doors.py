@@ -8,8 +8,9 @@ import stat
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,20 @@ MOST_ENTRIES = 10_000  # of an archive
 WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for who writes into a pipe
 
 
-def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
+def read_file(path: str | Path, most: int = MOST_BYTES) -> bytes:
     """What a regular file holds; a ``ToolkitError`` for a folder, pipe or device, and above ``most`` bytes."""
+    return bytes(_read(path, most))
+
+
+def _read(path: str | Path, most: int) -> bytearray:
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | WITHOUT_WAITING), "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        handle = os.open(path, os.O_RDONLY | WITHOUT_WAITING)
+        try:  # without a file object, which costs as much as reading a small image
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise ToolkitError(f"{path} is no regular file. Choose a file.")
-            content = stream.read(most + 1)
+            content = _gather(partial(os.read, handle), most)
+        finally:
+            os.close(handle)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ToolkitError(f"{path} cannot be read: {reason}. Check its name and permissions.") from error
@@ -35,14 +43,20 @@ def read_file(path: Path, most: int = MOST_BYTES) -> bytes:
     return content
 
 
-def read_unpacked(path: Path, most: int) -> bytes:
-    """The same, unpacked where the name ends in .gz; ``most`` counts what is unpacked."""
-    content = read_file(path, most)
+def _gather(read: Callable[[int], bytes], most: int) -> bytearray:
+    content = bytearray()
+    while len(content) <= most and (piece := read(1 << 16)):
+        content += piece
+    return content
+
+
+def read_unpacked(path: Path, most: int) -> bytearray:
+    """The same, unpacked where the name ends in .gz; ``most`` counts what is unpacked. Arrays may live in it."""
     if path.suffix != ".gz":
-        return content
+        return _read(path, most)
     try:
-        with gzip.open(io.BytesIO(content)) as stream:
-            content = stream.read(most + 1)
+        with gzip.open(io.BytesIO(read_file(path, most))) as stream:
+            content = _gather(stream.read, most)
     except (OSError, EOFError, zlib.error) as error:
         raise ToolkitError(f"{path} cannot be read: {error}. Fetch it again.") from error
     if len(content) > most:

@@ -115,3 +115,10 @@ def test_an_idx_file_gives_its_array(shape):
 def test_what_is_no_idx_file_is_refused(content):
     with pytest.raises(ToolkitError, match="here is no IDX file"):
         mnist.parse_idx(content, "here")
+
+
+def test_an_idx_file_may_stay_where_it_was_read():
+    content = bytearray(idx_bytes(np.zeros((2, 3), np.uint8)))
+    mnist.parse_idx(content, "here")[1, 2] = 7
+    assert content[-1] == 7
+    assert mnist.parse_idx(bytes(content), "here").flags.writeable

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 
 from tests.damage import at_most_one_line, damaged
 from toolkit.errors import ToolkitError
-from toolkit.images.reading import LARGEST, decode, read_grey, read_rgb
+from toolkit.images.reading import LARGEST, decode, read_grey, read_rgb, read_stored
 
 GRADIENT = np.arange(6 * 4, dtype=np.uint8).reshape(6, 4) * 10
 
@@ -231,3 +231,41 @@ def test_an_upload_is_limited_like_a_file(monkeypatch):
     monkeypatch.setattr("toolkit.images.reading.LARGEST_FILE", 10)
     with pytest.raises(ToolkitError, match="upload is larger"):
         decode(encoded("PNG"), "upload")
+
+
+SMALL = [encoded("PNG"), encoded("JPEG"), encoded("JPEG", optimize=True), encoded("JPEG", progressive=True)]
+
+
+@given(content=st.sampled_from(SMALL).flatmap(damaged) | st.sampled_from(SMALL))
+def test_many_files_are_read_as_one_is_whole_or_damaged(content, tmp_path, capfd):
+    (tmp_path / "a").write_bytes(content)
+    (read,) = read_stored([tmp_path / "a"])
+    if isinstance(read, ToolkitError):
+        with pytest.raises(ToolkitError) as error:
+            read_grey(tmp_path / "a")
+        assert str(error.value) == str(read)
+    elif read[1] == "L":
+        assert np.array_equal(read[0], read_grey(tmp_path / "a"))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_file_that_ends_early_is_refused_among_many(kind, tmp_path):
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (100, 100), dtype=np.uint8))
+    noise.save(tmp_path / "whole", kind)
+    content = (tmp_path / "whole").read_bytes()
+    (tmp_path / "cut").write_bytes(content[:2000])
+    (tmp_path / "mended").write_bytes(content[:2000] + content[-12:])  # the end is there, what is before it is not
+    whole, cut, mended = read_stored([tmp_path / name for name in ("whole", "cut", "mended")])
+    assert np.array_equal(whole[0], read_grey(tmp_path / "whole"))
+    assert "cut is damaged" in str(cut)
+    if kind == "PNG":
+        assert "mended is damaged" in str(mended)
+
+
+def test_colours_and_what_is_no_image_are_told_among_many(tmp_path):
+    saved(tmp_path / "a.png", GRADIENT, mode="RGB")
+    colour, folder, missing = read_stored([tmp_path / "a.png", tmp_path, tmp_path / "none.png"])
+    assert colour[1] == "RGB"
+    assert "is a folder" in str(folder)
+    assert "cannot be read" in str(missing)

