@@ -82,3 +82,14 @@ def test_shares_of_unequal_classes():
     labels = np.repeat(np.arange(2), [20, 5])
     sets = assign_sets(labels, ("A", "B"), 0, parse_division("60%,20%,20%"))
     assert [np.bincount(labels[members]).tolist() for members in sets] == [[12, 3], [4, 1], [4, 1]]
+
+
+def test_the_rest_is_not_copied_and_nevertheless_the_same(examples):
+    digits = examples["Training Set"]
+    rest, _ = hold_out(digits, 20, seed=3)
+    assert rest.stored is digits.stored
+    copy = digits.take(rest.places)
+    assert np.array_equal(rest.images, copy.images)
+    assert rest.sha256() == copy.sha256()
+    again, held_out = (part.images for part in hold_out(rest, 10, seed=0))
+    assert np.array_equal(np.concatenate([again, held_out]), np.concatenate([p.images for p in hold_out(copy, 10, 0)]))

@@ -31,9 +31,10 @@ class Parts:
     @cached_property
     def digest(self) -> str:
         """A sha256 that tells these parts, and the order of their images, from all others."""
-        parts = self.training, self.validation, self.test
-        content = b"".join(part.images.tobytes() + part.labels.tobytes() for part in parts)
-        return hashlib.sha256(content).hexdigest()
+        digest = hashlib.sha256()
+        for part in (self.training, self.validation, self.test):
+            part.feed(digest)
+        return digest.hexdigest()
 
 
 def load_parts(mnist: Path | None = None, csv: Path | None = None, seed: int = 0) -> Parts:

@@ -11,7 +11,10 @@ from toolkit.errors import ToolkitError
 
 
 def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImages, LabelledImages]:
-    """Split off ``size`` images, stratified by label; returns (the rest, the held-out part)."""
+    """Split off ``size`` images, stratified by label; returns (the rest, the held-out part).
+
+    The rest stays where ``digits`` are.
+    """
     least, most = len(digits.classes), len(digits) - len(digits.classes)
     if not least <= size <= most:
         raise ToolkitError(f"Cannot hold out {size} of {len(digits)} images: expected {least} to {most}. Choose one.")
@@ -20,7 +23,7 @@ def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImag
     from sklearn.model_selection import train_test_split  # two seconds to import, for those who hold out
 
     rest, held_out = train_test_split(np.arange(len(digits)), test_size=size, random_state=seed, stratify=digits.labels)
-    return digits.take(np.sort(rest)), digits.take(np.sort(held_out))
+    return digits.part(np.sort(rest)), digits.take(np.sort(held_out))
 
 
 @dataclass(frozen=True)
