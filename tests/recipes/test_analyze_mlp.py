@@ -10,7 +10,7 @@ from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
 
 SMALL = {
-    "learning_rates": "0.05,1e9",
+    "learning_rates": "0.05,1e20",
     "batch_sizes": "10",
     "neurons_per_layer": "8",
     "hidden_layers": "2",
@@ -34,7 +34,7 @@ def test_factors_are_analysed_and_the_best_setting_is_tested_once(idx_files, cap
         "neurons_per_layer",
         "hidden_layers",
     ]
-    assert [level.value for level in analysis.factors[0].levels] == [0.02, 0.05, 1e9]
+    assert [level.value for level in analysis.factors[0].levels] == [0.02, 0.05, 1e20]
     assert analysis.factors[0].levels[2].diverged == 2
     assert scores.n == 20
     assert len(openings(MNIST_LOG)) == 1
