@@ -30,6 +30,7 @@ from toolkit.data.sheets import Judge, labels_of, read_photo
 from toolkit.data.splits import parse_division
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
+from toolkit.images.box import Box
 from toolkit.images.template import BOX_HEIGHT, BOX_WIDTH, TEN_DIGITS, Printed, box_corner
 from toolkit.models.bundle import load_model
 
@@ -200,7 +201,7 @@ def test_a_frame_that_was_missed_is_added_where_it_stands(tmp_path, note, judge)
     assert (labels_of(reading)[missed], labels_of(reading)[0]) == ("4", "6")
     assert np.abs(reading.images[missed].astype(int) - whole.images[missed]).mean() < 12
     with pytest.raises(ToolkitError, match="too small or leaves"):
-        read_photo(turned, SAID, judge, replace(corrections, added=((0, 0, 9999, 50),)))
+        read_photo(turned, SAID, judge, replace(corrections, added=(Box(0, 0, 9999, 50),)))
 
 
 def test_a_missing_row_is_reported(tmp_path, judge):

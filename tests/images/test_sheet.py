@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.images.sheet import cut, find_rows, scan, turn_box
+from toolkit.images.sheet import cut, find_rows, scan
 
 PAPER, INK = 225, 70
 
@@ -42,7 +42,7 @@ def test_rows_from_top_to_bottom_and_left_to_right():
     sheet = scan(grey)
     rows = find_rows(sheet)
     assert [len(row) for row in rows] == [8, 3]
-    assert [round(digit.centre[0], -1) for digit in rows[1]] == [100, 200, 400]
+    assert [round(digit.box.centre[0], -1) for digit in rows[1]] == [100, 200, 400]
 
 
 def test_a_detached_bar_belongs_to_its_five():
@@ -130,16 +130,6 @@ def test_a_photo_on_its_side_reads_the_same_when_turned(turns):
     assert widths[0] < 6
     assert widths[1] == widths[3] == 20
     assert 9 <= widths[2] <= 15
-
-
-@pytest.mark.parametrize("turns", range(5))
-def test_a_box_turns_with_its_image(turns):
-    image = np.zeros((7, 11), int)
-    image[2:4, 5:9] = 1
-    left, top, right, bottom = turn_box((5, 2, 9, 4), turns, 11, 7)
-    turned = np.rot90(image, turns)
-    assert turned[top:bottom, left:right].all()
-    assert turned.sum() == (right - left) * (bottom - top)
 
 
 def test_cut_digits_are_in_normal_form_and_even_in_ink():

@@ -7,6 +7,7 @@ from toolkit.classes import DIGITS
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Reading
 from toolkit.evaluation.prediction import Found
+from toolkit.images.box import Box
 from toolkit.reporting.sheet_pictures import (
     DOUBTFUL,
     GOOD,
@@ -22,7 +23,7 @@ from toolkit.reporting.sheet_pictures import (
 
 
 def reading(tmp_path, counts=(2, 1), rows=("12", "3"), turns=0, skipped=()) -> Reading:
-    boxes = [(100, 100, 140, 160), (300, 100, 340, 160), (100, 300, 140, 360)]
+    boxes = [Box(100, 100, 140, 160), Box(300, 100, 340, 160), Box(100, 300, 140, 360)]
     return Reading(
         photo=tmp_path / "photo.jpg",
         picture=np.full((500, 600), 230, np.uint8),
@@ -45,7 +46,7 @@ def has(image: Image.Image, colour: str) -> bool:
 
 
 def test_overlay_marks_good_doubtful_and_skipped(tmp_path):
-    image = draw_overlay(reading(tmp_path, skipped=((400, 400, 440, 460),)), ["1", "2", "3"], [[], ["odd"], []])
+    image = draw_overlay(reading(tmp_path, skipped=(Box(400, 400, 440, 460),)), ["1", "2", "3"], [[], ["odd"], []])
     assert image.size == (600, 500)
     assert has(image, GOOD)
     assert has(image, DOUBTFUL)
@@ -123,7 +124,7 @@ def test_labels_cover_no_digit_and_stay_in_the_picture(place):
 
 def test_what_is_read_is_drawn_with_doubts_in_orange():
     def found(probability: float, left: int) -> Found:
-        return Found(1, 1, (left, 50, left + 40, 110), (("3", probability),), np.zeros((28, 28), np.uint8))
+        return Found(1, 1, Box(left, 50, left + 40, 110), (("3", probability),), np.zeros((28, 28), np.uint8))
 
     image = draw_found(np.full((200, 300), 220, np.uint8), [[found(0.99, 40), found(0.5, 150)]])
     assert has(image, GOOD)

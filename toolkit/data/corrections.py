@@ -7,9 +7,9 @@ from pathlib import Path
 
 from toolkit.classes import check_name
 from toolkit.errors import ToolkitError
+from toolkit.images.box import Box
 
 Place = tuple[int, int]  # row and column, counted from 1, as they were found; row 0 holds the frames that were added
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of the photo
 PLACE, FRAME = r"(\d{1,4}):(\d{1,4})", r"(\d{1,5}),(\d{1,5}),(\d{1,5}),(\d{1,5})"
 
 
@@ -19,7 +19,7 @@ class Corrections:
 
     skip: frozenset[Place] = frozenset()
     labels: Mapping[Place, str] = field(default_factory=dict)
-    added: tuple[Box, ...] = ()
+    added: tuple[Box, ...] = ()  # in pixels of the photo
 
     def missing(self, counts: Sequence[int]) -> list[str]:
         """The places that do not exist in rows of so many images, as one writes them."""
@@ -49,7 +49,7 @@ def parse_corrections(
         photo: Corrections(
             frozenset((int(row), int(column)) for own, (row, column) in skips if own == photo),
             {(int(row), int(column)): check_name(name) for own, (row, column, name) in labels if own == photo},
-            tuple(tuple(map(int, edges)) for own, edges in frames if own == photo),  # type: ignore[misc]
+            tuple(Box(*map(int, edges)) for own, edges in frames if own == photo),
         )
         for photo in photos
     }

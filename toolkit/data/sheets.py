@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 
 from toolkit.classes import DIGITS, natural_order
-from toolkit.data.corrections import NOTHING, Box, Corrections, Place
+from toolkit.data.corrections import NOTHING, Corrections, Place
 from toolkit.data.sheet_layout import Layout, PageCode, parse_code, parse_rows
 from toolkit.errors import ToolkitError
+from toolkit.images.box import Box
 from toolkit.images.likeness import likeness_to_classes
 from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_rgb
-from toolkit.images.sheet import Digit, Sheet, Stroke, cut, find_rows, scan, turn_box
+from toolkit.images.sheet import Digit, Sheet, Stroke, cut, find_rows, scan
 from toolkit.images.single_digit import isolate_ink
 from toolkit.images.template import Page, find_page, flatten, read_code, rows_in_boxes
 
@@ -42,8 +43,8 @@ class Judge:
 class Reading:
     """What was found on one photo, before anyone promised how much there is.
 
-    ``images`` is uint8 (N, 1, 28, 28), row by row; ``boxes`` are left, top, right and bottom of each in pixels of
-    ``picture``, uint8 (H, W), which ``turns`` quarters counter-clockwise bring upright. ``skipped`` were left out.
+    ``images`` is uint8 (N, 1, 28, 28), row by row; ``boxes`` are where each lies on ``picture``, uint8 (H, W), which
+    ``turns`` quarters counter-clockwise bring upright. ``skipped`` were left out.
     ``found`` are the places of the images before anything was corrected, ``given`` the classes that were named by hand.
     """
 
@@ -65,6 +66,16 @@ class Reading:
     def complaints(self) -> dict[int, str]:
         return self.layout.complaints(self.counts)
 
+    @property
+    def upright(self) -> np.ndarray:
+        """``picture`` as it reads."""
+        return np.rot90(self.picture, self.turns)
+
+    def upright_box(self, box: Box) -> Box:
+        """A box of ``picture`` in ``upright``."""
+        height, width = self.picture.shape
+        return box.turned(self.turns, width, height)
+
     def clarity(self) -> float:
         """How well the images read this way up: the mean probability of the promised classes that the judge knows.
 
@@ -84,6 +95,10 @@ class Reading:
     def places(self) -> list[tuple[int, int]]:
         """Row and column of each image, counted from 1, in the order of ``images``."""
         return [(row + 1, column + 1) for row, count in enumerate(self.counts) for column in range(count)]
+
+    def wrong(self) -> list[bool]:
+        """Whether each image stands in a row that is not as promised; all do where even the number of rows is not."""
+        return [-1 in self.complaints or row - 1 in self.complaints for row, _ in self.places()]
 
 
 def read_photo(
@@ -202,20 +217,18 @@ def _correct(sheet: Sheet, turns: int, rows: list[list[Digit]], corrections: Cor
 
     def middle(digit: Digit) -> tuple[float, float]:
         """Upright."""
-        left, top, right, bottom = turn_box(digit.box, turns, width, height)
-        return (left + right) / 2, (top + bottom) / 2
+        return digit.box.turned(turns, width, height).centre
 
     places = [[((i, j), digit) for j, digit in enumerate(row, 1)] for i, row in enumerate(rows, 1)]
     kept = [row for own in places if (row := [entry for entry in own if entry[0] not in corrections.skip])]
     for number, box in enumerate(corrections.added, 1):
         if (0, number) in corrections.skip:
             continue
-        edges = tuple(round(edge * sheet.ink.scale) for edge in box)
-        added = Digit((Stroke(0, (edges[0], edges[1], edges[2], edges[3]), 0, 0.0),))
+        added = Digit((Stroke(0, Box(*(round(edge * sheet.ink.scale) for edge in box)), 0, 0.0),))
         x, y = middle(added)
         near = [min((middle(digit) for _, digit in row), key=lambda at: abs(at[0] - x)) for row in kept]
         off = [abs(at[1] - y) for at in near]
-        if off and min(off) < BETWEEN * (added.width if turns % 2 else added.height):
+        if off and min(off) < BETWEEN * (added.box.width if turns % 2 else added.box.height):
             row = kept[off.index(min(off))]
             row.append(((0, number), added))
             row.sort(key=lambda entry: middle(entry[1])[0])
@@ -237,10 +250,10 @@ def _read(
         places = ", ".join(missing)
         raise ToolkitError(f"There is no {places} on {photo}: nothing was found there. Look at its overlay picture.")
     height, width = sheet.grey.shape
-    for left, top, right, bottom in corrections.added:
-        if right > width or bottom > height or min(right - left, bottom - top) < SMALLEST_FRAME:
+    for box in corrections.added:
+        if box.right > width or box.bottom > height or min(box.width, box.height) < SMALLEST_FRAME:
             raise ToolkitError(
-                f"The frame {left},{top},{right},{bottom} is too small or leaves {photo}, which has {width} x {height} "
+                f"The frame {','.join(map(str, box))} is too small or leaves {photo}, which has {width} x {height} "
                 "pixels. Draw it around one digit."
             )
     kept = _correct(sheet, turns, rows, corrections)
@@ -250,9 +263,11 @@ def _read(
             f"No writing was found on {photo}. Expected dark writing on light paper, or the reverse; "
             "take the photo closer, in even light."
         )
-    boxes = [corrections.added[at[1] - 1] if at[0] == 0 else sheet.box_in_photo(digit) for at, digit in entries]
+    boxes = [corrections.added[at[1] - 1] if at[0] == 0 else sheet.in_photo(digit.box) for at, digit in entries]
     images = [
-        cut(sheet, digit, turns) if at[0] else _cut_frame(sheet.grey, box, turns)
+        cut(sheet, digit, turns)
+        if at[0]
+        else normal_form(isolate_ink(np.ascontiguousarray(np.rot90(sheet.grey[box.window], turns))))
         for (at, digit), box in zip(entries, boxes, strict=True)
     ]
     stacked = np.stack(images)[:, None]
@@ -268,13 +283,8 @@ def _read(
         known=judge.classes,
         found=tuple(at for at, _ in entries),
         given=tuple(corrections.labels.get(at) for at, _ in entries),
-        skipped=tuple(sheet.box_in_photo(rows[row - 1][column - 1]) for row, column in sorted(corrections.skip) if row),
+        skipped=tuple(sheet.in_photo(rows[row - 1][column - 1].box) for row, column in sorted(corrections.skip) if row),
     )
-
-
-def _cut_frame(grey: np.ndarray, box: Box, turns: int) -> np.ndarray:
-    left, top, right, bottom = box
-    return normal_form(isolate_ink(np.ascontiguousarray(np.rot90(grey[top:bottom, left:right], turns))))
 
 
 def labels_of(reading: Reading, accept: bool = False) -> list[str]:

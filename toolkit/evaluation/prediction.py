@@ -13,6 +13,7 @@ from toolkit.classes import DIGITS
 from toolkit.data.sheets import NO_DIGIT
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
+from toolkit.images.box import Box
 from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_grey
 from toolkit.images.sheet import cut, find_rows, scan
@@ -32,11 +33,11 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """One of many on a photo: row and column count from 1; ``box`` is left, top, right and bottom in its pixels."""
+    """One of many on a photo: row and column count from 1; ``box`` is in pixels of the photo."""
 
     row: int
     column: int
-    box: tuple[int, int, int, int]
+    box: Box
     top: Top
     image: np.ndarray  # uint8 (28, 28), as the model sees it
 
@@ -91,7 +92,7 @@ def read_many(
         )
     images = [cut(sheet, digit) for row in rows for digit in row]
     answers = iter(zip(images, likeliest(network, classes, np.stack(images), top), strict=True))
-    read = [[(sheet.box_in_photo(digit), *next(answers)) for digit in row] for row in rows]
+    read = [[(sheet.in_photo(digit.box), *next(answers)) for digit in row] for row in rows]
     kept = [[one for one in row if not digits or one[2][0][1] >= NO_DIGIT] for row in read]
     return [
         [Found(number, column, box, own, image) for column, (box, image, own) in enumerate(row, 1)]

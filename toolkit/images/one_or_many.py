@@ -28,8 +28,8 @@ def shows_many(grey: np.ndarray) -> bool:
     scale = SIDE / max(ink.shape)
     small = cv2.resize(ink, [max(1, round(scale * length)) for length in ink.shape[::-1]], interpolation=cv2.INTER_AREA)
     whole, alone = _digits(np.pad(255 - small, 2 * SIDE, constant_values=255))
-    largest = max((digit.size for digit in alone), default=0)
-    if len(alone) > PIECES or sum(digit.size > LARGE * largest for digit in alone) > 1:
+    largest = max((digit.box.size for digit in alone), default=0)
+    if len(alone) > PIECES or sum(digit.box.size > LARGE * largest for digit in alone) > 1:
         return True
     sheet, digits = _digits(255 - grey if light_on_dark(grey) else grey)
     if sheet is None or whole is None or not alone:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from toolkit.errors import ToolkitError
+from toolkit.images.box import Box
 from toolkit.images.ink import InkMap, map_ink
 from toolkit.images.normal_form import normal_form
 from toolkit.images.page_edges import PageEdges, find_page_edges, inside_page
@@ -62,18 +63,14 @@ STROKE, DIGIT, INK = StrokeLimits(), DigitLimits(), InkLimits()
 
 @dataclass(frozen=True)
 class Stroke:
-    """Connected ink at working resolution; the box is left, top, right, bottom, right and bottom excluded."""
+    """Connected ink at working resolution."""
 
     label: int
-    box: tuple[int, int, int, int]
+    box: Box
     area: int
     contrast: float
     blot: int = 0  # the paler ink it was part of: strokes of one blot lie very close together
     thickness: float = 0.0  # where it is thickest: the diameter of the largest circle in it
-
-    @property
-    def size(self) -> int:
-        return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
 
 
 @dataclass(frozen=True)
@@ -83,26 +80,9 @@ class Digit:
     strokes: tuple[Stroke, ...]
 
     @cached_property
-    def box(self) -> tuple[int, int, int, int]:
+    def box(self) -> Box:
         lefts, tops, rights, bottoms = zip(*(stroke.box for stroke in self.strokes), strict=True)
-        return min(lefts), min(tops), max(rights), max(bottoms)
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        left, top, right, bottom = self.box
-        return (left + right) / 2, (top + bottom) / 2
-
-    @property
-    def width(self) -> int:
-        return self.box[2] - self.box[0]
-
-    @property
-    def height(self) -> int:
-        return self.box[3] - self.box[1]
-
-    @property
-    def size(self) -> int:
-        return max(self.width, self.height)
+        return Box(min(lefts), min(tops), max(rights), max(bottoms))
 
     @property
     def thickness(self) -> float:
@@ -119,10 +99,9 @@ class Sheet:
     labels: np.ndarray
     dots: bool = False  # whether spots may be signs, or parts of them
 
-    def box_in_photo(self, digit: Digit) -> tuple[int, int, int, int]:
-        """Left, top, right and bottom in pixels of ``grey``."""
-        left, top, right, bottom = (round(value / self.ink.scale) for value in digit.box)
-        return left, top, right, bottom
+    def in_photo(self, box: Box) -> Box:
+        """A box at working resolution in pixels of ``grey``."""
+        return Box(*(round(edge / self.ink.scale) for edge in box))
 
 
 def scan(grey: np.ndarray, dots: bool = False) -> Sheet:
@@ -142,20 +121,20 @@ def find_rows(sheet: Sheet, turns: int = 0, flat: bool = False) -> list[list[Dig
     """
     originals = {stroke.label: stroke for stroke in sheet.strokes}
     height, width = sheet.labels.shape
-    turned = [replace(stroke, box=turn_box(stroke.box, turns, width, height)) for stroke in sheet.strokes]
+    turned = [replace(stroke, box=stroke.box.turned(turns, width, height)) for stroke in sheet.strokes]
     typical = _typical(turned)[0] if turned else 0.0
     digits = _join(turned, typical)
     thickness = _usual_thickness(turned)
     digits = [
         digit
         for digit in digits
-        if digit.size > DIGIT.small * typical
-        and (flat or digit.width < DIGIT.flat * digit.height)
+        if digit.box.size > DIGIT.small * typical
+        and (flat or digit.box.width < DIGIT.flat * digit.box.height)
         and digit.thickness > DIGIT.thin * thickness
         and (sheet.dots or len(digit.strokes) > 1 or not _solid(digit.strokes[0]))
     ]
-    centres = np.array([digit.centre for digit in digits]).reshape(-1, 2)
-    rows = arrange(centres, np.array([digit.height for digit in digits], dtype=float))
+    centres = np.array([digit.box.centre for digit in digits]).reshape(-1, 2)
+    rows = arrange(centres, np.array([digit.box.height for digit in digits], dtype=float))
     return [[Digit(tuple(originals[stroke.label] for stroke in digits[i].strokes)) for i in row] for row in rows]
 
 
@@ -164,15 +143,6 @@ def _usual_thickness(strokes: list[Stroke]) -> float:
     strokes = sorted(strokes, key=lambda stroke: stroke.thickness)
     ink = np.cumsum([stroke.area for stroke in strokes])
     return strokes[int(np.searchsorted(ink, ink[-1] / 2))].thickness if strokes else 0.0
-
-
-def turn_box(box: tuple[int, int, int, int], turns: int, width: int, height: int) -> tuple[int, int, int, int]:
-    """Where a box of an image lies after the image has been turned by quarters, counter-clockwise."""
-    for _ in range(turns % 4):
-        left, top, right, bottom = box
-        box = top, width - right, bottom, width - left
-        width, height = height, width
-    return box
 
 
 def cut(sheet: Sheet, digit: Digit, turns: int = 0) -> np.ndarray:
@@ -188,9 +158,9 @@ def _components(mask: np.ndarray, contrast: np.ndarray, smallest: int, most: int
     strokes = []
     for label in large:
         left, top, width, height, area = (int(value) for value in stats[label])
-        window = (slice(top, top + height), slice(left, left + width))
-        level = float(np.percentile(contrast[window][labels[window] == label], 85))
-        strokes.append(Stroke(label, (left, top, left + width, top + height), area, level))
+        box = Box(left, top, left + width, top + height)
+        level = float(np.percentile(contrast[box.window][labels[box.window] == label], 85))
+        strokes.append(Stroke(label, box, area, level))
     return strokes, labels
 
 
@@ -215,7 +185,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     kept = [
         stroke
         for stroke in inner
-        if stroke.contrast > STROKE.palest * typical_contrast and stroke.size > STROKE.smallest / 2 * typical_size
+        if stroke.contrast > STROKE.palest * typical_contrast and stroke.box.size > STROKE.smallest / 2 * typical_size
     ]
     # a digit may just touch the photo's border; what runs along it is a table's or a scan's edge
     kept += [
@@ -223,8 +193,8 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
         for stroke in coarse
         if _touches_border(stroke, width, height)
         and stroke.contrast > STROKE.cut_off * typical_contrast
-        and STROKE.cut_off * typical_size < stroke.size < typical_size / STROKE.cut_off
-        and _contact(labels == stroke.label) < stroke.size / 2
+        and STROKE.cut_off * typical_size < stroke.box.size < typical_size / STROKE.cut_off
+        and _contact(labels == stroke.label) < stroke.box.size / 2
     ]
     # every stroke once more at its own edge: halos go, neighbours that only blur into each other part
     edge = np.full(labels.max() + 1, np.inf, np.float32)
@@ -237,15 +207,18 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     fine, labels = _part_neighbours(fine, labels, ink.contrast)
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     for number, stroke in enumerate(fine):
-        thickness = _thickness(stroke, labels, depth)
-        fine[number] = replace(stroke, blot=_blot(stroke, labels, blots), thickness=thickness)
+        window = stroke.box.window
+        own = labels[window] == stroke.label
+        thickness = 2 * float(depth[window][own].max())
+        fine[number] = replace(stroke, blot=int(blots[window][own][0]), thickness=thickness)
     typical_size, typical_contrast = _typical(fine)
     smallest = STROKE.smallest * typical_size / (2 if dots else 1)
     return [
         stroke
         for stroke in fine
-        if stroke.size > smallest
-        and stroke.contrast > (STROKE.palest if stroke.size > typical_size / 2 else STROKE.cut_off) * typical_contrast
+        if stroke.box.size > smallest
+        and stroke.contrast
+        > (STROKE.palest if stroke.box.size > typical_size / 2 else STROKE.cut_off) * typical_contrast
     ], labels
 
 
@@ -256,13 +229,12 @@ def _part_neighbours(
     typical_size, _ = _typical(strokes)
     parted = []
     for stroke in strokes:
-        left, top, right, bottom = stroke.box
-        window, darkness = labels[top:bottom, left:right], contrast[top:bottom, left:right]
+        window, darkness = labels[stroke.box.window], contrast[stroke.box.window]
         own = window == stroke.label
         large: list[Stroke] = []
-        if stroke.size > STROKE.joined * typical_size:
+        if stroke.box.size > STROKE.joined * typical_size:
             pieces, marks = _components(own & (darkness > STROKE.core * stroke.contrast), darkness, 6, STROKE.strokes)
-            large = [piece for piece in pieces if piece.size > STROKE.cut_off * typical_size]
+            large = [piece for piece in pieces if piece.box.size > STROKE.cut_off * typical_size]
         if len(large) < 2 or sum(piece.area for piece in large) < STROKE.cut_off * stroke.area:
             parted.append(stroke)
             continue
@@ -273,7 +245,8 @@ def _part_neighbours(
             zone = own & (nearest == nearest[marks == piece.label][0])
             window[zone] = number
             x, y, width, height = cv2.boundingRect(zone.astype(np.uint8))
-            box = (left + x, top + y, left + x + width, top + y + height)
+            x, y = stroke.box.left + x, stroke.box.top + y
+            box = Box(x, y, x + width, y + height)
             parted.append(Stroke(number, box, int(zone.sum()), piece.contrast))
     return parted, labels
 
@@ -283,8 +256,8 @@ def _on_page(strokes: list[Stroke], edges: PageEdges) -> list[Stroke]:
     if not strokes:
         return []
     typical_size, typical_contrast = _typical(strokes)
-    centres = np.array([((s.box[0] + s.box[2]) / 2, (s.box[1] + s.box[3]) / 2) for s in strokes])
-    sizes = np.array([stroke.size for stroke in strokes], dtype=float)
+    centres = np.array([stroke.box.centre for stroke in strokes])
+    sizes = np.array([stroke.box.size for stroke in strokes], dtype=float)
     likely = (np.abs(np.log(sizes / typical_size)) < STROKE.alike) & np.array(
         [stroke.contrast > STROKE.palest * typical_contrast for stroke in strokes]
     )
@@ -299,26 +272,13 @@ def _touches_border(stroke: Stroke, width: int, height: int) -> bool:
 
 def _contact(mask: np.ndarray) -> int:
     """How many pixels along the photo's border a stroke covers."""
-    return int(sum(mask[side].any(axis=0).sum() for side in (slice(0, 2), slice(-2, None)))) + int(
-        sum(mask[:, side].any(axis=1).sum() for side in (slice(0, 2), slice(-2, None)))
-    )
-
-
-def _thickness(stroke: Stroke, labels: np.ndarray, depth: np.ndarray) -> float:
-    left, top, right, bottom = stroke.box
-    return 2 * float(depth[top:bottom, left:right][labels[top:bottom, left:right] == stroke.label].max())
+    return sum(int(side.any(axis=0).sum()) for side in (mask[:2], mask[-2:], mask.T[:2], mask.T[-2:]))
 
 
 def _solid(stroke: Stroke) -> bool:
     """A magnet, a spot: not what a pen writes."""
-    left, top, right, bottom = stroke.box
-    shorter = min(right - left, bottom - top)
-    return stroke.thickness > DIGIT.solid * stroke.size and shorter > DIGIT.round * stroke.size
-
-
-def _blot(stroke: Stroke, labels: np.ndarray, blots: np.ndarray) -> int:
-    left, top, right, bottom = stroke.box
-    return int(blots[top:bottom, left:right][labels[top:bottom, left:right] == stroke.label][0])
+    shorter = min(stroke.box.width, stroke.box.height)
+    return stroke.thickness > DIGIT.solid * stroke.box.size and shorter > DIGIT.round * stroke.box.size
 
 
 def _typical(strokes: list[Stroke]) -> tuple[float, float]:
@@ -327,7 +287,7 @@ def _typical(strokes: list[Stroke]) -> tuple[float, float]:
     Specks are many but small, print showing through pale, edges of a table few and of all sizes.
     """
     strokes = sorted(strokes, key=lambda stroke: -stroke.area)[: STROKE.most]
-    features = np.log([(stroke.size, stroke.contrast) for stroke in strokes])
+    features = np.log([(stroke.box.size, stroke.contrast) for stroke in strokes])
     weights = np.array([np.sqrt(stroke.area) * stroke.contrast**2 for stroke in strokes])
     apart = ((features[:, None] - features) / STROKE.alike) ** 2
     peak = features[int(np.argmax(np.exp(-apart.sum(axis=2)) @ weights))]
@@ -366,9 +326,9 @@ def _join(strokes: list[Stroke], typical: float) -> list[Digit]:
 
 def _distance(one: Digit, other: Digit, typical: float) -> float | None:
     """How far apart two parts of a digit are, ``None`` when they belong to different digits."""
-    large, small = sorted((one, other), key=lambda part: -part.size)
-    left, top, right, bottom = Digit(large.strokes + small.strokes).box
-    across, down = right - left, bottom - top
+    large, small = sorted((one.box, other.box), key=lambda box: -box.size)
+    both = Digit(one.strokes + other.strokes).box
+    across, down = both.width, both.height
     gap_x, gap_y = across - large.width - small.width, down - large.height - small.height  # below 0 they overlap
     gap, size = max(gap_x, gap_y), max(large.size, typical)
     over = -gap_x / min(large.width, small.width)  # how much of the narrower lies over or under the other
@@ -405,9 +365,8 @@ def _ink_of(sheet: Sheet, digit: Digit) -> np.ndarray:
     margin = 4
     left, top, right, bottom = digit.box
     height, width = labels.shape
-    left, top = max(0, left - margin), max(0, top - margin)
-    right, bottom = min(width, right + margin), min(height, bottom + margin)
-    window = (slice(top, bottom), slice(left, right))
+    box = Box(max(0, left - margin), max(0, top - margin), min(width, right + margin), min(height, bottom + margin))
+    window = box.window
     own = np.isin(labels[window], [stroke.label for stroke in digit.strokes])
     reachable = (ink.strokes[window] & (labels[window] == 0)) | own
     _, pieces = cv2.connectedComponents(reachable.astype(np.uint8), connectivity=8)
@@ -415,8 +374,7 @@ def _ink_of(sheet: Sheet, digit: Digit) -> np.ndarray:
     others = (labels[window] != 0) & ~own
     mask = (cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~others
 
-    full = [round(value / ink.scale) for value in (left, top, right, bottom)]
-    crop = grey[full[1] : full[3], full[0] : full[2]].astype(np.float32)
+    crop = grey[sheet.in_photo(box).window].astype(np.float32)
     if ink.inverted:
         crop = 255 - crop
     size = crop.shape[::-1]
@@ -425,7 +383,7 @@ def _ink_of(sheet: Sheet, digit: Digit) -> np.ndarray:
     contrast = 1 - crop / paper
     # what counts as full ink goes with the pen's pressure, from place to place
     strokes = np.where(own, ink.contrast[window], 0)
-    reach = max(3, round(0.15 * digit.size) | 1)
+    reach = max(3, round(0.15 * digit.box.size) | 1)
     pressed = cv2.blur(
         cv2.dilate(strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))), (reach, reach)
     )

@@ -16,6 +16,7 @@ import numpy as np
 
 from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
+from toolkit.images.box import Box
 from toolkit.images.lettering import font_for, pillow_font, shown
 from toolkit.images.sheet import DIGIT, Digit, Sheet, Stroke
 from toolkit.paths import atomic_write
@@ -195,12 +196,11 @@ def read_code(photo: np.ndarray, page: Page) -> str | None:
     return None
 
 
-def box_of(row: int, column: int) -> tuple[int, int, int, int]:
-    """One box in the flattened page: left, top, right, bottom in pixels; row 0 holds the zeros."""
+def box_of(row: int, column: int) -> Box:
+    """One box in the flattened page, in pixels; row 0 holds the zeros."""
     left, top = OVERSTEP + column * ACROSS, OVERSTEP + row * DOWN
     edges = np.array((left, top, left + BOX_WIDTH, top + BOX_HEIGHT))
-    left, top, right, bottom = np.round(edges * PIXELS_PER_MM).astype(int).tolist()
-    return left, top, right, bottom
+    return Box(*np.round(edges * PIXELS_PER_MM).astype(int).tolist())
 
 
 def rows_in_boxes(sheet: Sheet, counts: Sequence[int] = (COLUMNS,) * ROWS) -> list[list[Digit]]:
@@ -213,13 +213,13 @@ def rows_in_boxes(sheet: Sheet, counts: Sequence[int] = (COLUMNS,) * ROWS) -> li
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     written: dict[tuple[int, int], list[Stroke]] = {place: [] for place in places}
     for stroke in sheet.strokes:
-        nearest = np.abs(middles - Digit((stroke,)).centre).max(axis=1).argmin()
+        nearest = np.abs(middles - stroke.box.centre).max(axis=1).argmin()
         written[places[nearest]].append(stroke)
     digits = {place: Digit(tuple(strokes)) for place, strokes in written.items() if strokes}
-    smallest = DIGIT.small * float(np.median([digit.size for digit in digits.values()])) if digits else 0
+    smallest = DIGIT.small * float(np.median([digit.box.size for digit in digits.values()])) if digits else 0
     rows: list[list[Digit]] = [[] for _ in counts]
     for (row, _), digit in digits.items():
-        if digit.size > smallest:
+        if digit.box.size > smallest:
             rows[row].append(digit)
     return rows
 

@@ -20,8 +20,8 @@ from toolkit.data.sheets import Reading
 from toolkit.data.splits import USUAL_DIVISION, parse_division
 from toolkit.errors import ToolkitError
 from toolkit.experiments.cutting import Cutting, cut_sheets, divide, judge_with, read_sheets
+from toolkit.images.box import Box
 from toolkit.images.reading import decode, read_grey
-from toolkit.images.sheet import turn_box
 from toolkit.paths import ROOT, atomic_write
 from toolkit.reporting.sheet_pictures import draw_sets
 
@@ -37,7 +37,7 @@ class PhotoCorrections(TypedDict):
 
     skip: list[str]
     label: dict[str, str]
-    add: list[tuple[int, int, int, int]]
+    add: list[Box]
 
 
 class Asked(TypedDict):
@@ -113,8 +113,7 @@ class SheetDesk:
                 self.seen[photo] = Seen(said, _shown(read_grey(photo)), complaint=complaint)
                 continue
             size = np.broadcast_to(np.uint8(255), reading.picture.shape)  # takes no memory
-            shown = _shown(np.rot90(reading.picture, reading.turns))
-            self.seen[photo] = Seen(said, shown, replace(reading, picture=size))
+            self.seen[photo] = Seen(said, _shown(reading.upright), replace(reading, picture=size))
         seen = [self.seen[photo] for photo in photos]
         readings = [one.reading for one in seen if one.reading and not one.reading.complaints]
         reason = ""
@@ -165,37 +164,37 @@ class SheetDesk:
             ],
         }
 
-    def _stored(self, photo: Path, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    def _stored(self, photo: Path, box: Box) -> Box:
         """A box of the upright photo in the photo as it is stored."""
         if photo not in self.seen or not (reading := self.seen[photo].reading):
             raise ToolkitError("This photo has not been read yet, so no frame can be added to it.")
-        height, width = reading.picture.shape
-        return turn_box(box, -reading.turns, *((height, width) if reading.turns % 2 else (width, height)))
+        height, width = reading.upright.shape
+        return box.turned(-reading.turns, width, height)
 
     def _record(self, number: int, seen: Seen) -> dict[str, Any]:
         reading = seen.reading
         if not reading:
             return {"frames": [], "left_out": [], "counts": [], "complaints": [seen.complaint]}
-        height, width = reading.picture.shape
+        height, width = reading.upright.shape
         labels = self.cutting.labels[number] if self.cutting else None
         doubts = self.cutting.doubts_of(number) if self.cutting else None
         surest = reading.probabilities.argmax(axis=1)
         frames = [
             {
-                "box": turn_box(box, reading.turns, width, height),
+                "box": reading.upright_box(box),
                 "place": "{}:{}".format(*reading.found[i]),
                 "label": labels[i] if labels else reading.given[i] or reading.known[surest[i]],
                 "doubt": "; ".join(doubts[i]) if doubts else "",
-                "wrong": -1 in reading.complaints or row - 1 in reading.complaints,
+                "wrong": wrong,
             }
-            for i, (box, (row, _)) in enumerate(zip(reading.boxes, reading.places(), strict=True))
+            for i, (box, wrong) in enumerate(zip(reading.boxes, reading.wrong(), strict=True))
         ]
         return {
-            "width": height if reading.turns % 2 else width,
-            "height": width if reading.turns % 2 else height,
+            "width": width,
+            "height": height,
             "turned": 90 * reading.turns,
             "frames": frames,
-            "left_out": [turn_box(box, reading.turns, width, height) for box in reading.skipped],
+            "left_out": [reading.upright_box(box) for box in reading.skipped],
             "counts": reading.counts,
             "complaints": list(reading.complaints.values()),
         }

@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.sheets import Reading
 from toolkit.evaluation.prediction import Found
+from toolkit.images.box import Box
 from toolkit.images.lettering import pillow_font, shown
-from toolkit.images.sheet import turn_box
 from toolkit.paths import atomic_write
 
 LONGEST = 2000  # pixels of a picture's longer side
@@ -20,7 +20,7 @@ TILE, GAP = 84, 8  # pixels: an image three times as large as it is
 MOST_ROWS, MOST_COLUMNS = 60, 40  # of a set in its picture
 MOST_LINES = 60  # of doubts
 
-Frame = tuple[tuple[int, int, int, int], str, str]  # box in pixels of the photo, colour, label
+Frame = tuple[Box, str, str]  # in pixels of the photo; colour; label
 
 
 def draw_overlay(reading: Reading, labels: Sequence[str] | None, doubts: Sequence[Sequence[str]]) -> Image.Image:
@@ -29,27 +29,24 @@ def draw_overlay(reading: Reading, labels: Sequence[str] | None, doubts: Sequenc
     Doubtful images are orange, rows with a wrong count red, what was skipped grey.
     """
     frames = []
-    for number, (box, (row, _)) in enumerate(zip(reading.boxes, reading.places(), strict=True)):
-        wrong = -1 in reading.complaints or row - 1 in reading.complaints
+    for number, (box, wrong) in enumerate(zip(reading.boxes, reading.wrong(), strict=True)):
         colour = WRONG if wrong else DOUBTFUL if doubts and doubts[number] else GOOD
         place = "{}:{}".format(*reading.found[number])
-        frames.append((box, colour, place if labels is None or wrong else labels[number]))
-    frames += [(box, SKIPPED, "skipped") for box in reading.skipped]
-    return draw_frames(reading.picture, frames, reading.turns)
+        frames.append((reading.upright_box(box), colour, place if labels is None or wrong else labels[number]))
+    frames += [(reading.upright_box(box), SKIPPED, "skipped") for box in reading.skipped]
+    return draw_frames(reading.upright, frames)
 
 
-def draw_frames(picture: np.ndarray, frames: Sequence[Frame], turns: int = 0) -> Image.Image:
-    """Grey values, uint8 (H, W), upright after ``turns`` quarters counter-clockwise, with labelled frames on them.
+def draw_frames(picture: np.ndarray, frames: Sequence[Frame]) -> Image.Image:
+    """Grey values, uint8 (H, W), with labelled frames on them.
 
     All labels have one size, that of the picture allows, and lie beside what is framed, where there is room for them.
     """
-    height, width = picture.shape
-    upright = np.rot90(picture, turns)
-    scale = min(1.0, LONGEST / max(upright.shape))
-    size = round(upright.shape[1] * scale), round(upright.shape[0] * scale)
-    image = Image.fromarray(np.ascontiguousarray(upright)).resize(size, Image.Resampling.BOX).convert("RGB")
+    scale = min(1.0, LONGEST / max(picture.shape))
+    size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+    image = Image.fromarray(np.ascontiguousarray(picture)).resize(size, Image.Resampling.BOX).convert("RGB")
     draw = ImageDraw.Draw(image)
-    boxes = np.array([turn_box(box, turns, width, height) for box, _, _ in frames], float).reshape(-1, 4) * scale
+    boxes = np.array([box for box, _, _ in frames], float).reshape(-1, 4) * scale
     boxes += (-3, -3, 3, 3)
     letters = max(LEAST_LETTERS, round(LETTERS * max(size)))
     for box, (_, colour, _) in zip(boxes, frames, strict=True):
@@ -77,12 +74,10 @@ def draw_found(picture: np.ndarray, rows: Sequence[Sequence[Found]]) -> Image.Im
 
 def crop_rows(reading: Reading, overlay: Image.Image) -> Image.Image:
     """The part of an overlay that shows the rows with a wrong count; all of it when even their number is wrong."""
-    places = [number for number, (row, _) in enumerate(reading.places()) if row - 1 in reading.complaints]
-    if not places:
+    wrong = [reading.upright_box(box) for box, wrong in zip(reading.boxes, reading.wrong(), strict=True) if wrong]
+    if -1 in reading.complaints or not wrong:
         return overlay
-    height, width = reading.picture.shape
-    scale = overlay.width / (width if reading.turns % 2 == 0 else height)
-    boxes = scale * np.array([turn_box(reading.boxes[number], reading.turns, width, height) for number in places])
+    boxes = np.array(wrong) * overlay.width / reading.upright.shape[1]
     margin = (boxes[:, 3] - boxes[:, 1]).max()
     top, bottom = max(0, boxes[:, 1].min() - margin), min(overlay.height, boxes[:, 3].max() + margin)
     return overlay.crop((0, round(top), overlay.width, round(bottom)))
