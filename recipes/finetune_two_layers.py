@@ -11,6 +11,7 @@ from pathlib import Path
 
 from toolkit.evaluation.scores import Scores
 from toolkit.experiments.finetuning import finetune
+from toolkit.runs import start_run
 
 
 def run(
@@ -30,4 +31,5 @@ def run(
     fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Scores:
     """Validation scores; the test set stays sealed."""
-    return finetune(__file__, layers=2, **locals())
+    with start_run(__file__, locals()) as run:
+        return finetune(run, layers=2)

@@ -1,7 +1,7 @@
 """The fine-tuning experiment: from a published model and two sets of digits to a run's folder."""
 
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
@@ -9,7 +9,7 @@ from toolkit.evaluation.scores import Scores, predict_logits, score, score_logit
 from toolkit.experiments.results import write_results
 from toolkit.paths import STATE
 from toolkit.reporting.plots import plot_learning_rates, save_figure
-from toolkit.runs import start_run
+from toolkit.runs import Run
 from toolkit.training.adapting import (
     ADAPTATIONS,
     PROBE,
@@ -27,93 +27,75 @@ from toolkit.training.lr_finder import find_learning_rate
 from toolkit.training.state import SavedState
 
 
-def finetune(
-    recipe_file: str,
-    layers: int | None,
-    *,
-    model: str,
-    lr: float | None,
-    epochs: int,
-    batch_size: int,
-    layer_decay: float,
-    weight_decay: float,
-    dropout: float | None,
-    augment: float,
-    probe: int | None,
-    patience: int | None,
-    seed: int,
-    digits: Path | None,
-    device: str,
-    fresh: bool = False,
-) -> Scores:
-    """Fine-tune the last ``layers`` layer groups of ``model`` (all for ``None``); returns validation scores.
+def finetune(run: Run, layers: int | None) -> Scores:
+    """Fine-tune the last ``layers`` layer groups (all for ``None``) as ``run.options`` say; returns validation scores.
 
-    The run's folder holds the finder's plot, the history, curves, confusion matrix, misread digits, the
-    model and ``learner.pkl``. Where the images are of other classes than the model's, it gets a new last layer, and
-    with ``probe`` this one learns alone for so many epochs first (``None``: as ``PROBE`` says). The
-    remaining parameters are the options of the ``finetune_*`` recipes.
+    The options are those of the ``finetune_*`` recipes. The run's folder holds the finder's plot, the history, curves,
+    confusion matrix, misread digits, the model and ``learner.pkl``. Where the images are of other classes than the
+    model's, it gets a new last layer, and with ``probe`` this one learns alone for so many epochs first (``None``: as
+    ``PROBE`` says).
     """
-    not_options = {"recipe_file", "layers", *(["layer_decay", "probe"] if layers == 1 else [])}
-    options = {name: value for name, value in locals().items() if name not in {*not_options, "not_options"}}
-    with start_run(recipe_file, options) as run:
-        place = choose_device(device)
-        run.options.update(device=str(place))
-        sets = load_sets(digits)
-        start = load_for(model, sets.training, **({} if dropout is None else {"dropout": dropout}))
-        network, card = start.network.to(place), start.card
-        what = things(sets.classes)
-        print(f"Model: {card.name}; {len(sets.training)} {what} to train, {len(sets.validation)} to validate")
-        before = None if start.new else score(network, sets.validation)
-        if start.new_layer:
-            print(f"Last layer: {start}")
-            run.facts.update(known_classes=list(start.kept), new_classes=list(start.new), first_loss=start.first_loss)
+    asked: dict[str, Any] = {"layer_decay": 1.0, "probe": None, **run.options}  # the last layer alone has neither
+    model, lr, epochs, dropout, seed = (asked[name] for name in ("model", "lr", "epochs", "dropout", "seed"))
+    place = choose_device(asked["device"])
+    run.options.update(device=str(place))
+    sets = load_sets(asked["digits"])
+    start = load_for(model, sets.training, **({} if dropout is None else {"dropout": dropout}))
+    network, card = start.network.to(place), start.card
+    what = things(sets.classes)
+    print(f"Model: {card.name}; {len(sets.training)} {what} to train, {len(sets.validation)} to validate")
+    before = None if start.new else score(network, sets.validation)
+    if start.new_layer:
+        print(f"Last layer: {start}")
+        run.facts.update(known_classes=list(start.kept), new_classes=list(start.new), first_loss=start.first_loss)
 
-        how = Adaptation(layers, 0.0, epochs, batch_size, layer_decay, weight_decay, augment)
-        probe = (PROBE if start.new and layers != 1 else 0) if probe is None else probe
-        if probe:
-            run.options.update(probe=probe)
-            print(f"Linear probe: the last layer alone, {probe} epochs at {ADAPTATIONS[1].lr:g}")
-            head = replace(how, layers=1, lr=ADAPTATIONS[1].lr, epochs=probe)
-            adapt(network, sets.training, sets.validation, head, seed, place)
-        learner, freezing = make_adapting_learner(network, sets.training, sets.validation, how, seed, place)
-        print(f"Layers: {freezing}")
-        found = find_learning_rate(learner)
-        reason = "as asked (--lr)" if lr is not None else f"the finder's '{found.suggestion_rule}'"
-        lr = found.suggestion if lr is None else lr
-        print(f"Learning rate: {lr:.2e}, {reason}")
-        run.options.update(lr=lr)
-        run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
-        run.facts.update(lr_reason=reason, learning=freezing.names("learning"), frozen=freezing.names("frozen"))
-        run.write_json("lr_find.json", found.as_record())
-        save_figure(plot_learning_rates(found, lr, f"{run.recipe}: learning rates"), run.folder / "lr_find.png")
+    options = {name: asked[name] for name in ("batch_size", "layer_decay", "weight_decay", "augment")}
+    how = Adaptation(layers, 0.0, epochs, **options)
+    probe = (PROBE if start.new and layers != 1 else 0) if asked["probe"] is None else asked["probe"]
+    if probe:
+        run.options.update(probe=probe)
+        print(f"Linear probe: the last layer alone, {probe} epochs at {ADAPTATIONS[1].lr:g}")
+        head = replace(how, layers=1, lr=ADAPTATIONS[1].lr, epochs=probe)
+        adapt(network, sets.training, sets.validation, head, seed, place)
+    learner, freezing = make_adapting_learner(network, sets.training, sets.validation, how, seed, place)
+    print(f"Layers: {freezing}")
+    found = find_learning_rate(learner)
+    reason = "as asked (--lr)" if lr is not None else f"the finder's '{found.suggestion_rule}'"
+    lr = found.suggestion if lr is None else lr
+    print(f"Learning rate: {lr:.2e}, {reason}")
+    run.options.update(lr=lr)
+    run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
+    run.facts.update(lr_reason=reason, learning=freezing.names("learning"), frozen=freezing.names("frozen"))
+    run.write_json("lr_find.json", found.as_record())
+    save_figure(plot_learning_rates(found, lr, f"{run.recipe}: learning rates"), run.folder / "lr_find.png")
 
-        rates = layer_rates(freezing, replace(how, lr=lr))
-        saved = SavedState(run.folder / STATE, {"sets": sets.sha256(), "model": card.weights_sha256})
+    rates = layer_rates(freezing, replace(how, lr=lr))
+    saved = SavedState(run.folder / STATE, {"sets": sets.sha256(), "model": card.weights_sha256})
 
-        def tell(rows: list[Epoch]) -> None:  # whoever watches sees the curves grow
-            run.write_csv("history.csv", history_rows(rows))
+    def tell(rows: list[Epoch]) -> None:  # whoever watches sees the curves grow
+        run.write_csv("history.csv", history_rows(rows))
 
-        history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=patience, saved=saved, told=tell)
-        run.facts.update(saved.facts())
-        logits = predict_logits(network, sets.validation.images)
-        after = score_logits(logits, sets.validation)
+    history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=asked["patience"], saved=saved, told=tell)
+    run.facts.update(saved.facts())
+    logits = predict_logits(network, sets.validation.images)
+    after = score_logits(logits, sets.validation)
 
-        scores = {**({"before": before} if before else {}), "validation": after}
-        run.write_json("scores.json", {name: found.as_record() for name, found in scores.items()})
-        run.facts.update(best_epoch=best_epoch(history).epoch)
-        write_results(
-            run,
-            network,
-            history,
-            {"validation": after},
-            (sets.validation, logits),
-            name=f"{card.name}.{run.recipe}",
-            data="Validation Set",
-            architecture=card.architecture,
-            arguments=card.arguments,
-            started_from=card.weights_sha256,
-        )
-        export_learner(network, sets.classes, run.folder / "learner.pkl")
-        print(f"Validation before: {before or f'not measured, since {len(start.new)} classes are new to the model'}")
-        print(f"Validation after:  {after}\nRun: {run.folder}")
+    scores = {**({"before": before} if before else {}), "validation": after}
+    run.write_json("scores.json", {name: found.as_record() for name, found in scores.items()})
+    run.facts.update(best_epoch=best_epoch(history).epoch)
+    write_results(
+        run,
+        network,
+        history,
+        {"validation": after},
+        (sets.validation, logits),
+        name=f"{card.name}.{run.recipe}",
+        data="Validation Set",
+        architecture=card.architecture,
+        arguments=card.arguments,
+        started_from=card.weights_sha256,
+    )
+    export_learner(network, sets.classes, run.folder / "learner.pkl")
+    print(f"Validation before: {before or f'not measured, since {len(start.new)} classes are new to the model'}")
+    print(f"Validation after:  {after}\nRun: {run.folder}")
     return after
