@@ -76,6 +76,13 @@ def is_alive(process: int) -> bool:
     return psutil.pid_exists(process)
 
 
+def write_file(path: Path, content: bytes | str) -> Path:
+    """Write a whole file as ``atomic_write`` does, text as UTF-8, and return ``path``."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
 def sync(path: Path) -> None:
     """Have the file or folder on disk before what follows: a rename may else survive a power cut that its file did not.
 

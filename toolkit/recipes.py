@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from toolkit.errors import ToolkitError
-from toolkit.paths import RECIPES, atomic_write
+from toolkit.paths import RECIPES, write_file
 
 TYPES: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "Path": Path}
 
@@ -103,9 +103,7 @@ def copy_recipe(name: str, like: str, folder: Path = RECIPES) -> Path:
     if path.exists():
         raise ToolkitError(f"{path} exists already, and is not overwritten. Choose another name.")
     text = re.sub(rf"(?<=recipe ){like}\b", name, source.read_text(encoding="utf-8"))
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path
+    return write_file(path, text)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from toolkit import doors
 from toolkit.errors import ToolkitError
-from toolkit.paths import STATE, atomic_write, make_folder, runs_folder, source_sha256, sweep
+from toolkit.paths import STATE, atomic_write, make_folder, runs_folder, source_sha256, sweep, write_file
 from toolkit.ranks import rank, world_size
 
 PACKAGES = ("torch", "fastai", "timm", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
@@ -50,8 +50,7 @@ class Run:
 
     def write_json(self, name: str, content: object) -> None:
         """Write ``content`` into the run's folder."""
-        with atomic_write(self.folder / name) as temporary:
-            temporary.write_text(json.dumps(content, indent=1, default=str) + "\n")
+        write_file(self.folder / name, json.dumps(content, indent=1, default=str) + "\n")
 
     def write_csv(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Write ``rows``, which share their keys, into the run's folder."""

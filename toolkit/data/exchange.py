@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
-from toolkit.paths import atomic_write, is_alive, make_folder, sweep, sync
+from toolkit.paths import is_alive, make_folder, sweep, sync, write_file
 
 JOURNAL = ".exchange of sets.json"  # there while an exchange is under way
 PLACE = ".new sets "  # folder of sets that are not in place yet; the number of their process follows
@@ -45,9 +45,8 @@ def new_place(folder: Path) -> Iterator[Path]:
 
 def exchange(folder: Path, place: Path, names: Sequence[str], aside: Path) -> None:
     """Replace the sets ``names`` of ``folder`` by those in ``place``, and put the old ones into ``aside``."""
-    with atomic_write(folder / JOURNAL) as temporary:
-        record = {"place": place.name, "aside": str(aside.resolve()), "process": os.getpid()}
-        temporary.write_text(json.dumps(record))
+    record = {"place": place.name, "aside": str(aside.resolve()), "process": os.getpid()}
+    write_file(folder / JOURNAL, json.dumps(record))
     _finish(folder, place, names, aside)
 
 

@@ -18,7 +18,7 @@ from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_grey
 from toolkit.images.sheet import cut, find_rows, scan
 from toolkit.images.single_digit import isolate_ink
-from toolkit.paths import atomic_write
+from toolkit.paths import write_file
 
 Top = tuple[tuple[str, float], ...]  # classes with their probabilities, the likeliest first
 
@@ -58,21 +58,8 @@ def predict_files(
     Raises ``ToolkitError`` naming the first file that is no readable image.
     """
     top = _how_many(classes, top)
-    images = []
-    for path in paths:
-        grey = read_grey(path)
-        with naming(path):
-            images.append(normal_form(isolate_ink(grey)))
-    found = likeliest(network, classes, np.stack(images), top)
+    found = likeliest(network, classes, np.stack([read_digit(path) for path in paths]), top)
     return [Prediction(path, own) for path, own in zip(paths, found, strict=True)]
-
-
-def read_one(
-    network: nn.Module, classes: Sequence[str], grey: np.ndarray, top: int | None = None
-) -> tuple[Top, np.ndarray]:
-    """What is read on grey values, uint8 (H, W), of one digit or sign, and its image, uint8 (28, 28)."""
-    image = normal_form(isolate_ink(grey))
-    return likeliest(network, classes, image[None], _how_many(classes, top))[0], image
 
 
 def read_many(
@@ -98,6 +85,13 @@ def read_many(
         [Found(number, column, box, own, image) for column, (box, image, own) in enumerate(row, 1)]
         for number, row in enumerate(filter(None, kept), 1)
     ]
+
+
+def read_digit(path: Path) -> np.ndarray:
+    """A photo or drawing of one digit in normal form, uint8 (28, 28); errors name the file."""
+    grey = read_grey(path)
+    with naming(path):
+        return normal_form(isolate_ink(grey))
 
 
 @contextmanager
@@ -127,7 +121,5 @@ def likeliest(network: nn.Module, classes: Sequence[str], images: np.ndarray, to
 
 def write_submission(path: Path, logits: torch.Tensor, classes: Sequence[str]) -> Path:
     """Write the likeliest class of each image as Kaggle's "Digit Recognizer" wants it: ImageId from 1, Label."""
-    with atomic_write(path) as temporary:
-        lines = [f"{number},{classes[label]}\n" for number, label in enumerate(logits.argmax(1).tolist(), 1)]
-        temporary.write_text("ImageId,Label\n" + "".join(lines), encoding="utf-8")
-    return path
+    lines = [f"{number},{classes[label]}\n" for number, label in enumerate(logits.argmax(1).tolist(), 1)]
+    return write_file(path, "ImageId,Label\n" + "".join(lines))

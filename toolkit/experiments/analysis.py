@@ -15,7 +15,7 @@ from toolkit.evaluation.factors import Analysis, Factor, Level
 from toolkit.evaluation.scores import Scores, predict_logits, score_logits
 from toolkit.evaluation.sealed_test import log_mnist_opening
 from toolkit.experiments.results import write_results
-from toolkit.paths import STATE, atomic_write, runs_folder
+from toolkit.paths import STATE, runs_folder, write_file
 from toolkit.reporting.factor_plots import plot_factor, plot_overview
 from toolkit.reporting.insights import analysis_page, describe
 from toolkit.reporting.plots import plot_confused, save_figure
@@ -66,8 +66,7 @@ def analyze(run: Run, make: Callable[..., Setting], values: Mapping[str, tuple[A
     for factor in factors:
         save_figure(plot_factor(factor, analysis.images), run.folder / f"{factor.name}.png")
     page = analysis_page(analysis, run.recipe)
-    with atomic_write(run.folder / "analysis.md") as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_file(run.folder / "analysis.md", page)
     print(page, flush=True)
     if analysis.best.diverged:
         raise ToolkitError("No setting came to its end with every seed. Choose smaller learning rates.")

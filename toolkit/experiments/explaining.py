@@ -11,10 +11,8 @@ from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.mnist import is_cached, load_mnist
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.explaining import Explanation, explain, know
+from toolkit.evaluation.prediction import read_digit
 from toolkit.evaluation.scores import predict_logits
-from toolkit.images.normal_form import normal_form
-from toolkit.images.reading import read_grey
-from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import ModelCard, load_model
 from toolkit.paths import ROOT
 from toolkit.runs import read_record
@@ -28,7 +26,7 @@ Explained = tuple[list[tuple[str, Explanation]], str]  # each with a name, and a
 def explain_files(paths: Sequence[Path], model: str, against: str = "", digits: Path | None = None) -> Explained:
     """Explain what ``model`` reads in photos or drawings of one digit each, as ``explain`` does."""
     network, card = load_model(model)
-    images = [(path, _read(path)) for path in paths]
+    images = [(path, read_digit(path)) for path in paths]
     training, said = training_images(card, digits)
     known = know(network, training)
     return [(str(path), explain(network, card.classes, image, known, against)) for path, image in images], said
@@ -73,11 +71,3 @@ def training_images(card: ModelCard, digits: Path | None = None) -> tuple[Labell
 def _place(card: ModelCard, digits: Path | None) -> Path:
     own = card.options.get("digits") if card.started_from else None
     return digits or Path(str(own or ROOT))
-
-
-def _read(path: Path) -> np.ndarray:
-    grey = read_grey(path)
-    try:
-        return normal_form(isolate_ink(grey))
-    except ToolkitError as error:
-        raise ToolkitError(f"{path}: {error}") from error

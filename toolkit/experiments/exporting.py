@@ -5,7 +5,7 @@ from pathlib import Path
 
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import load_model
-from toolkit.paths import atomic_write
+from toolkit.paths import write_file
 
 KINDS = {"fastai": "learner.pkl", "onnx": "model.onnx", "web": "{name}.html"}  # and the file each one writes
 
@@ -28,8 +28,7 @@ def export_model(model: str, kind: str = "fastai", out: Path | None = None) -> P
         from toolkit.training.web_export import make_page
 
         content, difference = (make_onnx if kind == "onnx" else make_page)(network, card)
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(content)
+        write_file(path, content)
         print(f"ONNX opset {OPSET}: largest difference from torch on {CHECKED:,} images {difference:.1e}")
     print(f"Written: {path}")
     return path

@@ -13,10 +13,11 @@ from toolkit.evaluation.records import Comparison, ComparisonTest, FineTuningRec
 from toolkit.evaluation.sealed_test import openings
 from toolkit.images.reading import read_grey
 from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model, published_models
-from toolkit.paths import ROOT, atomic_write, sha256_of
+from toolkit.paths import ROOT, sha256_of
 from toolkit.reporting.hand_in import set_files, source_files, strip_card
 from toolkit.reporting.plots import plot_contact_sheet, save_figure
 from toolkit.reporting.report import Evidence, FineTuned, Picture
+from toolkit.reporting.sheet_pictures import save_picture
 from toolkit.runs import find_run, read_json, read_record
 
 PAGE = 1200  # pixels: a photo in the report is no wider
@@ -116,9 +117,8 @@ def report_pictures(submission: Submission, place: Path, photo: Path | None, dig
     if photo:  # shown upright, grey, small, without metadata
         image = Image.fromarray(read_grey(photo))
         image.thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
-        with atomic_write(place / "sheet.png") as temporary:
-            image.save(temporary, format="PNG")
-        pictures.append(Picture(place / "sheet.png", "The sheet from which the images were cut.", 40))
+        sheet = save_picture(image, place / "sheet.png")
+        pictures.append(Picture(sheet, "The sheet from which the images were cut.", 40))
     tuned, compared = submission.tuning, submission.comparison
     return [
         *pictures,

@@ -18,7 +18,7 @@ from toolkit.doors import read_file, read_json
 from toolkit.errors import ToolkitError
 from toolkit.models import ARCHITECTURES, build_model
 from toolkit.models.own import source_sha256
-from toolkit.paths import CHECKPOINTS, atomic_write
+from toolkit.paths import CHECKPOINTS, write_file
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
@@ -49,10 +49,8 @@ def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
     content = save({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
     weights = hashlib.sha256(content).hexdigest()
     card = replace(card, weights_sha256=weights, source_sha256=source_sha256(card.architecture))
-    with atomic_write(folder / WEIGHTS) as temporary:
-        temporary.write_bytes(content)
-    with atomic_write(folder / CARD) as temporary:
-        temporary.write_text(json.dumps(asdict(card), indent=1, default=str) + "\n")
+    write_file(folder / WEIGHTS, content)
+    write_file(folder / CARD, json.dumps(asdict(card), indent=1, default=str) + "\n")
     return card
 
 

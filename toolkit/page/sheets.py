@@ -22,7 +22,7 @@ from toolkit.errors import ToolkitError
 from toolkit.experiments.cutting import Cutting, cut_sheets, divide, judge_with, read_sheets
 from toolkit.images.box import Box
 from toolkit.images.reading import decode, read_grey
-from toolkit.paths import ROOT, atomic_write
+from toolkit.paths import ROOT, write_file
 from toolkit.reporting.sheet_pictures import draw_sets
 
 SHOWN = 1600  # pixels of a photo's longer side on the page
@@ -78,9 +78,7 @@ class SheetDesk:
             raise ToolkitError(f"{MOST_PHOTOS} photos are enough for one sheet. Cut these first.")
         self.added += 1
         photo = self.folder / f"photo_{self.added}.jpg"
-        with atomic_write(photo) as temporary:
-            temporary.write_bytes(content)
-        self.photos.append(photo)
+        self.photos.append(write_file(photo, content))
 
     def drop(self, number: int) -> None:
         """Do without a photo."""

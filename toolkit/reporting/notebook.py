@@ -19,20 +19,10 @@ from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis
 from toolkit.evaluation.records import ScoreRecord
-from toolkit.paths import ROOT, atomic_write
+from toolkit.paths import ROOT, write_file
 from toolkit.reporting.insights import choice, describe, factor_section
 
-# without it figures keep their size in pixels and wide tables run off the page
-PAGE = """
-#set page(paper: "a4", margin: 2cm, numbering: "1")
-#set text(size: 10pt)
-#set table(inset: 4pt)
-#show table: set text(size: 8pt)
-#show raw.where(block: true): set text(size: 7.5pt)
-#show image: set image(width: 80%)
-#show figure: set block(breakable: false)
-#let horizontalrule = line(length: 100%)
-"""
+LAYOUT = Path(__file__).with_name("notebook.typ")
 INTRODUCTION = """# Training from scratch on MNIST
 
 A feed-forward network is trained by plain stochastic gradient descent, and one factor after another is varied to see
@@ -129,9 +119,7 @@ def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
         except CellExecutionError as error:
             told = f"{error.ename}: {error.evalue}"
             raise ToolkitError(f"A cell of the notebook failed: {told}. Mend what it names.") from error
-    with atomic_write(path) as temporary:
-        temporary.write_text(nbformat.writes(notebook), encoding="utf-8")
-    return path
+    return write_file(path, nbformat.writes(notebook))
 
 
 def write_pdf(notebook: Path, path: Path) -> Path:
@@ -142,7 +130,5 @@ def write_pdf(notebook: Path, path: Path) -> Path:
         )
         page = Path(folder, "page.typ")
         # Typst takes paths as relative to the file it reads
-        page.write_text(PAGE + body.replace(f'"{folder}/', '"'), encoding="utf-8")
-        with atomic_write(path) as temporary:
-            typst.compile(str(page), output=str(temporary), root=folder)
-    return path
+        page.write_text(LAYOUT.read_text("utf-8") + body.replace(f'"{folder}/', '"'), encoding="utf-8")
+        return write_file(path, typst.compile(str(page), root=folder))

@@ -16,7 +16,7 @@ from toolkit.classes import things
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.scores import MANY, Scores
 from toolkit.images.lettering import USUAL_FONT, font_for, shown
-from toolkit.paths import atomic_write
+from toolkit.paths import write_file
 from toolkit.training.history import Epoch, best_epoch
 from toolkit.training.lr_finder import LearningRates
 
@@ -27,9 +27,7 @@ MOST_ROWS = 50  # of a contact sheet
 
 def save_figure(figure: Figure, path: Path) -> Path:
     """Write ``figure`` as a PNG, as ``figure_png`` makes it."""
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(figure_png(figure))
-    return path
+    return write_file(path, figure_png(figure))
 
 
 def figure_png(figure: Figure) -> bytes:

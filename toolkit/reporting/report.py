@@ -17,7 +17,7 @@ from toolkit.classes import DIGITS, things
 from toolkit.errors import ToolkitError, printable
 from toolkit.evaluation.statistics import nats
 from toolkit.models.bundle import ModelCard
-from toolkit.paths import atomic_write
+from toolkit.paths import write_file
 from toolkit.training.adapting import FACTOR_NAMES
 
 LAYOUT = Path(__file__).with_name("report.typ")
@@ -99,9 +99,7 @@ def typeset(path: Path, content: dict[str, Any], pictures: Sequence[Picture]) ->
         pages = int(end["value"])
         if pages > MOST_PAGES:
             raise ToolkitError(f"The report's text takes {pages} pages, {MOST_PAGES} are allowed. Shorten --words.")
-        pdf = typst.compile(layout, sys_inputs=inputs)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(pdf)
+        write_file(path, typst.compile(layout, sys_inputs=inputs))
     return pages
 
 
