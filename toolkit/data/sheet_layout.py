@@ -26,6 +26,11 @@ class Layout:
     one: str | None = None
     free: bool = False
 
+    @property
+    def classes(self) -> set[str]:
+        """The classes that were promised."""
+        return {name for row in self.rows for name in row} if self.one is None else {self.one}
+
     def complaints(self, found: Sequence[int]) -> dict[int, str]:
         """What is wrong with rows of so many images: row number, counted from 0, and a sentence; empty if they fit.
 
@@ -33,7 +38,7 @@ class Layout:
         """
         if self.one is not None:
             return {}
-        what = things(name for row in self.rows for name in row)
+        what = things(self.classes)
         if len(found) != len(self.rows):
             counts = ", ".join(map(str, found)) or "none"
             return {-1: f"{len(found)} rows found, expected {len(self.rows)}; {what} per row: {counts}"}

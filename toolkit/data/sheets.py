@@ -181,7 +181,7 @@ def _code_of(photo: Path, rgb: np.ndarray, page: Page) -> PageCode:
 
 
 def _digits_alone(layout: Layout) -> bool:
-    return {*(name for row in layout.rows for name in row), layout.one or "0"} <= set(DIGITS)
+    return layout.classes <= set(DIGITS)
 
 
 def _missing(corrections: Corrections, rows: list[list[Digit]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,7 @@ from PIL import Image
 
 from toolkit.classes import DIGITS, natural_order, things
 from toolkit.data.corrections import Corrections, parse_corrections
-from toolkit.data.image_sets import (
-    SETS,
-    Form,
-    existing_sets,
-    read_all_sets,
-    replace_sets,
-    require_form,
-)
+from toolkit.data.image_sets import SETS, Form, existing_sets, read_all_sets, replace_sets, require_form
 from toolkit.data.labelled_images import LabelledImages, together
 from toolkit.data.sheet_layout import Layout, parse_rows
 from toolkit.data.sheets import Judge, Reading, labels_of, read_photo
@@ -79,7 +73,8 @@ def divide(readings: Sequence[Reading], accept: bool, division: Division | None,
     division = division or _printed_division(readings) or USUAL_DIVISION
     labels = [labels_of(reading, accept) for reading in readings]
     classes = natural_order(name for own in labels for name in own)
-    cut = together([_labelled(reading, own, classes) for reading, own in zip(readings, labels, strict=True)])
+    numbers = np.array([classes.index(name) for own in labels for name in own], np.int64)
+    cut = LabelledImages(np.concatenate([reading.images for reading in readings]), numbers, classes)
     names = [f"{reading.photo.name} {row}:{column}" for reading in readings for row, column in reading.found]
     probabilities = np.concatenate([reading.probabilities for reading in readings])
     doubts = find_doubts(cut, probabilities, judge.classes, names)
@@ -160,14 +155,11 @@ def check_sets(folder: Path | None = None, model: str = "mnist_resnet", form: Fo
     images = together(list(sets.values()))
     names = [f"{name} {number + 1}" for name, digits in sets.items() for number in range(len(digits))]
     doubts = find_doubts(images, judge.read(images.images), judge.classes, names)
-    by_set, begin = {}, 0
-    for name, digits in sets.items():
-        by_set[name] = doubts[begin : begin + len(digits)]
-        begin += len(digits)
+    remaining = iter(doubts)
+    by_set = {name: [*islice(remaining, len(digits))] for name, digits in sets.items()}
     with start_run("sheet_check.py", {"digits": str(folder or ROOT), "model": model}) as run:
-        picture = save_picture(
-            draw_sets(sets, by_set, str(folder or "the repository's sets")), run.folder / "contact_sheet.png"
-        )
+        sheet = draw_sets(sets, by_set, str(folder or "the repository's sets"))
+        picture = save_picture(sheet, run.folder / "contact_sheet.png")
         run.facts.update(doubts={name: reasons for name, reasons in zip(names, doubts, strict=True) if reasons})
     for number, (name, reasons) in enumerate(zip(names, doubts, strict=True)):
         if reasons:
@@ -189,10 +181,6 @@ def judge_with(model: str) -> Judge:
     return Judge(read, tuple(card.classes))
 
 
-def _labelled(reading: Reading, names: Sequence[str], classes: tuple[str, ...]) -> LabelledImages:
-    return LabelledImages(reading.images, np.array([classes.index(name) for name in names], np.int64), classes)
-
-
 def _printed_division(readings: Sequence[Reading]) -> Division | None:
     """How printed pages say their images are to be divided, after a check that every page is there, once."""
     codes = [reading.code for reading in readings if reading.code]
@@ -212,8 +200,7 @@ def _printed_division(readings: Sequence[Reading]) -> Division | None:
 def _tell(reading: Reading) -> None:
     turned = f", turned by {90 * reading.turns} degrees" if reading.turns else ""
     counts = ", ".join(map(str, reading.counts))
-    what = things([*(name for row in reading.layout.rows for name in row), reading.layout.one or "0"])
-    print(f"{reading.photo}: {len(reading.images)} {what} in rows of {counts}{turned}")
+    print(f"{reading.photo}: {len(reading.images)} {things(reading.layout.classes)} in rows of {counts}{turned}")
 
 
 def _overlay_name(readings: Sequence[Reading], number: int) -> str:
