@@ -8,7 +8,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from toolkit.page.app import Page
-from toolkit.page.gate import Gate
+from toolkit.page.gate import guarded
 
 HOST = "127.0.0.1:8360"
 
@@ -22,7 +22,7 @@ def page(digits):
 
 @pytest.fixture
 def client(page):
-    return TestClient(Gate(page.app(), (HOST,)), base_url=f"http://{HOST}", raise_server_exceptions=False)
+    return TestClient(guarded(page.app(), (HOST,)), base_url=f"http://{HOST}", raise_server_exceptions=False)
 
 
 def post(client, path, body=None):

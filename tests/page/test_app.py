@@ -10,7 +10,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.page import app, gate
 from toolkit.page.app import Page
-from toolkit.page.gate import Gate
+from toolkit.page.gate import guarded
 from toolkit.page.past_runs import past_runs
 from toolkit.paths import ROOT
 from toolkit.runs import start_run
@@ -212,7 +212,7 @@ def test_of_many_tabs_the_oldest_photos_are_forgotten(client, page, monkeypatch)
 def test_a_second_address_for_a_phone_closes_the_first(digits, monkeypatch):
     monkeypatch.setattr(gate, "own_address", lambda: "127.0.0.1")
     page = Page(digits, phone=True)
-    client = TestClient(Gate(page.app(), (HOST,)), base_url=f"http://{HOST}", raise_server_exceptions=False)
+    client = TestClient(guarded(page.app(), (HOST,)), base_url=f"http://{HOST}", raise_server_exceptions=False)
     one, other = (post(client, "/sheets/new/photos", b"")[0]["sheet"] for _ in range(2))
     first = post(client, f"/sheets/{one}/phone")[0]["address"]
     assert client.get(f"/sheets/{one}").json() == {"photos": 0, "phone": True}

@@ -11,13 +11,13 @@ from starlette.testclient import TestClient
 from tests.page.conftest import HOST
 from toolkit.errors import ToolkitError
 from toolkit.page import gate
-from toolkit.page.gate import Gate, PhoneDoor, listen
+from toolkit.page.gate import PhoneDoor, guarded, listen
 
 
 @pytest.fixture
 def open_gate():
     app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("in"), methods=["GET", "POST"])])
-    return TestClient(Gate(app, (HOST, "localhost:8360")), base_url=f"http://{HOST}")
+    return TestClient(guarded(app, (HOST, "localhost:8360")), base_url=f"http://{HOST}")
 
 
 @pytest.mark.parametrize(

@@ -192,10 +192,7 @@ class Page:
 
 
 def _get(path: str, answer: Callable[[Request], Any]) -> Route:
-    async def endpoint(request: Request) -> Response:
-        return _response(await run_in_threadpool(answer, request))
-
-    return Route(path, endpoint)
+    return Route(path, lambda request: _response(answer(request)))  # in a thread, since it is no coroutine
 
 
 def _post(path: str, answer: Callable[[Request, Any], Any], kind: Any = None, most: int = LARGEST_FILE) -> Route:

@@ -11,12 +11,12 @@ import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from toolkit.errors import ToolkitError
 from toolkit.images.reading import LARGEST_FILE
@@ -35,29 +35,21 @@ KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 OPEN_FOR = 600.0  # seconds that a phone has
 
 
-class Gate:
-    """Refuses requests by another name than the page's own (DNS rebinding), or from another page (forgery)."""
+def guarded(app: ASGIApp, hosts: tuple[str, ...]) -> ASGIApp:
+    """``app``, refusing requests by another name than its own (DNS rebinding), or from another page (forgery)."""
 
-    def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
-        self.app, self.hosts = app, hosts
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        asked = Headers(scope=scope)
-        origin = asked.get("origin", f"http://{self.hosts[0]}")
+    async def guard(request: Request, answer: RequestResponseEndpoint) -> Response:
+        asked = request.headers
+        origin = asked.get("origin", f"http://{hosts[0]}")
         site = asked.get("sec-fetch-site", "none")
-        known = asked.get("host") in self.hosts and origin.removeprefix("http://") in self.hosts
+        known = asked.get("host") in hosts and origin.removeprefix("http://") in hosts
         if not known or site not in ("same-origin", "none"):
-            return await PlainTextResponse("This is not for you.", 403)(scope, receive, send)
+            return PlainTextResponse("This is not for you.", 403)
+        response = await answer(request)
+        response.headers.update(HEADERS)
+        return response
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                own = ((name.lower().encode(), value.encode()) for name, value in HEADERS.items())
-                message["headers"] = [*message.get("headers", []), *own]
-            await send(message)
-
-        return await self.app(scope, receive, send_with_headers)
+    return BaseHTTPMiddleware(app, guard)
 
 
 def application(routes: list[Route]) -> Starlette:
@@ -130,7 +122,7 @@ class PhoneDoor:
         host = f"{address}:{self.socket.getsockname()[1]}"
         self.address = f"http://{host}/{self.token}/"
         app = application([Route("/{token}/{file:path}", self.answer, methods=["GET", "POST"])])
-        self.server = server(Gate(app, (host,)))
+        self.server = server(guarded(app, (host,)))
         self.receiving = False
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toolkit.errors import ToolkitError
 from toolkit.page.app import Page
-from toolkit.page.gate import Gate, listen, server
+from toolkit.page.gate import guarded, listen, server
 
 
 def serve(port: int, phone: bool, browser: bool, digits: Path | None) -> None:
@@ -17,7 +17,7 @@ def serve(port: int, phone: bool, browser: bool, digits: Path | None) -> None:
     address = f"http://127.0.0.1:{port}"
     page = Page(digits, phone)
     names = ["127.0.0.1", "localhost"] if port == 80 else []  # browsers leave the usual port out
-    running = server(Gate(page.app(), (f"127.0.0.1:{port}", f"localhost:{port}", *names)))
+    running = server(guarded(page.app(), (f"127.0.0.1:{port}", f"localhost:{port}", *names)))
 
     def get_ready() -> None:
         with suppress(ToolkitError):  # who draws is told
