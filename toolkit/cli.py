@@ -106,7 +106,7 @@ def predict(
             with naming(path):
                 found[path] = read_many(network, card.classes, grey, top)
     singles = [path for path in images if path not in found]
-    read = {p.path: p.top for p in predict_files(network, card.classes, singles, top)} if singles else {}
+    read = dict(zip(singles, predict_files(network, card.classes, singles, top), strict=True)) if singles else {}
     if out:
         from toolkit.reporting.sheet_pictures import draw_found, save_picture
 
@@ -115,16 +115,7 @@ def predict(
         save_picture(draw_found(grey, found[images[0]]), out)
     if as_json:
         said: dict[Path, dict[str, Any]] = {path: {"top": dict(answers)} for path, answers in read.items()}
-        for path, rows in found.items():
-            said[path] = {
-                "rows": [
-                    [
-                        {"row": digit.row, "column": digit.column, "box": digit.box, "top": dict(digit.top)}
-                        for digit in row
-                    ]
-                    for row in rows
-                ]
-            }
+        said |= {path: {"rows": [[digit.as_record() for digit in row] for row in rows]} for path, rows in found.items()}
         print(json.dumps([{"image": str(path), **said[path]} for path in images], indent=1))
         return
     for path in images:

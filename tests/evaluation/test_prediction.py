@@ -23,9 +23,10 @@ def test_a_photo_is_read_whatever_its_size_and_polarity(tmp_path, examples):
         Image.fromarray(picture).save(tmp_path / name)
         paths.append(tmp_path / name)
     predictions = predict_files(network, DIGITS, paths, top=3)
-    for prediction in predictions:
-        assert prediction.top[0][0] == "3"
-        probabilities = [probability for _, probability in prediction.top]
+    assert len(predictions) == len(paths)
+    for answers in predictions:
+        assert answers[0][0] == "3"
+        probabilities = [probability for _, probability in answers]
         assert probabilities == sorted(probabilities, reverse=True)
         assert sum(probabilities) <= 1.0001
 
@@ -62,7 +63,7 @@ def test_many_are_read_row_by_row_with_their_frames(page, tmp_path):
     assert 80 < top < bottom < 60 + 144
     Image.fromarray(page[top - 20 : bottom + 20, left - 20 : right + 20]).save(tmp_path / "one.png")
     (one,) = predict_files(network, DIGITS, [tmp_path / "one.png"], top=1)
-    assert [name for name, _ in one.top] == ["0"]
+    assert [name for name, _ in one] == ["0"]
 
 
 class Undecided(torch.nn.Module):

@@ -23,14 +23,6 @@ from toolkit.paths import write_file
 Top = tuple[tuple[str, float], ...]  # classes with their probabilities, the likeliest first
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What a model reads in one image."""
-
-    path: Path
-    top: Top
-
-
 @dataclass(frozen=True, eq=False)
 class Found:
     """One of many on a photo: row and column count from 1; ``box`` is in pixels of the photo."""
@@ -45,6 +37,10 @@ class Found:
     def sure(self) -> bool:
         return self.top[0][1] >= SURE
 
+    def as_record(self) -> dict[str, object]:
+        """What ``predict --json`` prints."""
+        return {"row": self.row, "column": self.column, "box": self.box, "top": dict(self.top)}
+
 
 USUAL_TOP = 3
 SURE = 0.75  # probability: of 373 digits on real photos mnist_resnet is less sure of 5 %
@@ -52,14 +48,13 @@ SURE = 0.75  # probability: of 373 digits on real photos mnist_resnet is less su
 
 def predict_files(
     network: nn.Module, classes: Sequence[str], paths: Sequence[Path], top: int | None = None
-) -> list[Prediction]:
+) -> list[Top]:
     """The ``top`` likeliest of ``classes`` for each photo or drawing of one; three, or all, if not given.
 
     Raises ``ToolkitError`` naming the first file that is no readable image.
     """
     top = _how_many(classes, top)
-    found = likeliest(network, classes, np.stack([read_digit(path) for path in paths]), top)
-    return [Prediction(path, own) for path, own in zip(paths, found, strict=True)]
+    return likeliest(network, classes, np.stack([read_digit(path) for path in paths]), top)
 
 
 def read_many(
