@@ -1,7 +1,6 @@
 """Models that read what was drawn or photographed, kept in memory while the page is open."""
 
 import base64
-import io
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +20,8 @@ from toolkit.images.reading import decode
 from toolkit.images.single_digit import isolate_ink
 from toolkit.models.bundle import ModelCard, load_model, published_models
 from toolkit.page.past_runs import PastRun, past_runs
-from toolkit.paths import atomic_write, runs_folder
-from toolkit.reporting.sheet_pictures import draw_found
+from toolkit.paths import runs_folder
+from toolkit.reporting.sheet_pictures import draw_found, encoded, save_picture
 
 MOST_RUNS = 8  # fine-tuned models that are offered, the latest
 MOST_LOADED = 8
@@ -94,7 +93,7 @@ class Readers:
                 }
                 for reader, rows in zip(chosen, found, strict=True)
             ]
-            return {"many": True, "picture": _png(draw_found(grey, found[0])), "models": models}
+            return {"many": True, "picture": _data_uri(encoded(draw_found(grey, found[0]))), "models": models}
         return self.read_drawing(request, sent)
 
     def read_drawing(self, request: Request, sent: bytes) -> dict[str, Any]:
@@ -106,7 +105,7 @@ class Readers:
             classes = reader.card.classes
             (top,) = likeliest(reader.network, classes, image[None], min(5, len(classes)))
             models.append({"name": reader.card.name, "top": top})
-        return {"many": False, "picture": _png(Image.fromarray(255 - image)), "models": models}
+        return {"many": False, "picture": _data_uri(encoded(Image.fromarray(255 - image))), "models": models}
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:
         """Why they read it so: a picture for each."""
@@ -138,15 +137,8 @@ class Readers:
         label = check_name(request.query_params.get("label", ""))
         image = normal_form(isolate_ink(decode(sent, "The drawing")))
         path = runs_folder() / "drawn" / label / f"{label}_{datetime.now():%Y-%m-%d_%H-%M-%S-%f}.jpg"
-        with atomic_write(path) as temporary:
-            Image.fromarray(image).save(temporary, format="JPEG", quality=95)
+        save_picture(Image.fromarray(image), path, quality=95)
         return {"said": f"Put aside as {label}: {path}"}
-
-
-def _png(image: Image.Image) -> str:
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return _data_uri(stream.getvalue())
 
 
 def _data_uri(picture: bytes) -> str:

@@ -1,6 +1,5 @@
 """The sheet's step: photos that were uploaded, what was found on them, and the corrections a browser sends."""
 
-import io
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,7 @@ from toolkit.experiments.cutting import Cutting, cut_sheets, divide, judge_with,
 from toolkit.images.box import Box
 from toolkit.images.reading import decode, read_grey
 from toolkit.paths import ROOT, write_file
-from toolkit.reporting.sheet_pictures import draw_sets
+from toolkit.reporting.sheet_pictures import draw_sets, encoded
 
 SHOWN = 1600  # pixels of a photo's longer side on the page
 MOST_PHOTOS = 20
@@ -136,7 +135,7 @@ class SheetDesk:
         """The sets that would be made, as PNG."""
         if self.cutting is None:
             raise ToolkitError("The counts are not right yet. Correct the photos first.")
-        return _encoded(self.cutting.contact_sheet(), "PNG")
+        return encoded(self.cutting.contact_sheet())
 
     def _words(self, asked: Asked) -> dict[str, Any]:
         """What the command line would pass to ``cut_sheets``."""
@@ -202,17 +201,11 @@ def present_sets(digits: Path | None) -> bytes:
     """The sets that there are, as PNG."""
     sets = read_all_sets(digits)
     none: Mapping[str, list[list[str]]] = {name: [[] for _ in images.labels] for name, images in sets.items()}
-    return _encoded(draw_sets(sets, none, "the sets as they are"), "PNG")
+    return encoded(draw_sets(sets, none, "the sets as they are"))
 
 
 def _shown(picture: np.ndarray) -> bytes:
     """A photo, uint8 (H, W), upright, as JPEG."""
     image = Image.fromarray(np.ascontiguousarray(picture))
     image.thumbnail((SHOWN, SHOWN))
-    return _encoded(image, "JPEG")
-
-
-def _encoded(image: Image.Image, form: str) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, form, quality=85)
-    return stream.getvalue()
+    return encoded(image, "JPEG", quality=85)

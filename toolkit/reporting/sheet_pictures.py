@@ -1,5 +1,6 @@
 """Pictures to judge a cut sheet by: the photo with what was found, one row of it, and all images by set."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -134,8 +135,15 @@ def draw_sets(
     return image
 
 
-def save_picture(image: Image.Image, path: Path) -> Path:
+def save_picture(image: Image.Image, path: Path, quality: int = 90) -> Path:
     """Write a picture as its suffix says, PNG or JPEG, without metadata."""
     with atomic_write(path) as temporary:
-        image.save(temporary, quality=90)
+        image.save(temporary, quality=quality)
     return path
+
+
+def encoded(image: Image.Image, form: str = "PNG", quality: int = 90) -> bytes:
+    """A picture as a file holds it; ``quality`` is a JPEG's."""
+    stream = io.BytesIO()
+    image.save(stream, form, quality=quality)
+    return stream.getvalue()
