@@ -92,13 +92,10 @@ class Reading:
         labels = np.array([classes.index(name) for name in names])
         return float((likeness_to_classes(self.images, labels, len(classes)).argmax(axis=1) == labels).mean())
 
-    def places(self) -> list[tuple[int, int]]:
-        """Row and column of each image, counted from 1, in the order of ``images``."""
-        return [(row + 1, column + 1) for row, count in enumerate(self.counts) for column in range(count)]
-
     def wrong(self) -> list[bool]:
         """Whether each image stands in a row that is not as promised; all do where even the number of rows is not."""
-        return [-1 in self.complaints or row - 1 in self.complaints for row, _ in self.places()]
+        wrong = self.complaints.keys()
+        return [-1 in wrong or row in wrong for row, count in enumerate(self.counts) for _ in range(count)]
 
 
 def read_photo(

@@ -102,6 +102,8 @@ def cut_sheets(
     contact sheet and the provenance of every image. Raises ``ToolkitError`` before any set is touched: when a count is
     not what was promised, or a set exists and ``replace`` is not said.
     """
+    kept = ("photos", "skip", "label", "add", "accept", "seed", "model")
+    asked = {name: value for name, value in locals().items() if name in kept}
     folder = out or ROOT
     taken = existing_sets(folder)
     if taken and not replace:
@@ -109,17 +111,8 @@ def cut_sheets(
             f"{taken[0]} exists already. Add --replace to put it aside, or name another folder with --out."
         )
     corrections = parse_corrections(photos, skip, label, add)
-    options = {
-        "out": str(folder),
-        "photos": [str(photo) for photo in photos],
-        "rows": [layout and (layout.rows or layout.one) for layout in layouts],
-        "skip": list(skip),
-        "label": list(label),
-        "add": list(add),
-        "accept": accept,
-        "seed": seed,
-        "model": model,
-    }
+    rows = [layout and (layout.rows or layout.one) for layout in layouts]
+    options = {**asked, "out": folder, "rows": rows}
     with start_run("sheet_cut.py", options) as run:
         judge = judge_with(model)
         readings = read_sheets(photos, layouts, corrections, division, judge)

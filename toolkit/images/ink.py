@@ -5,6 +5,7 @@ threshold holds for the whole sheet. Ruled and squared lines are taken out; what
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -212,10 +213,7 @@ def _line_level(contrast: np.ndarray, directions: np.ndarray) -> np.ndarray:
                 samples.append(padded[y : y + height, x : x + width])
             for _ in range(GAPS):  # the smallest ones may be noise
                 samples = _without_smallest(samples)
-            lowest = samples[0]
-            for sample in samples[1:]:
-                lowest = cv2.min(lowest, sample)
-            level = cv2.max(level, lowest)
+            level = cv2.max(level, reduce(cv2.min, samples))
     return level.astype(np.float32) / 255
 
 

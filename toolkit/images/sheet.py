@@ -166,22 +166,16 @@ def _components(mask: np.ndarray, contrast: np.ndarray, smallest: int, most: int
 
 def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     """Strokes of digits, cleared of dirt, edges and what shows through from the other side."""
-    coarse, labels = _components(ink.strokes, ink.contrast, smallest=10, most=STROKE.marks)
-    height, width = ink.strokes.shape
-    inner = [stroke for stroke in coarse if not _touches_border(stroke, width, height)]
-    edges = find_page_edges(ink.paper)
-    inner = _on_page(inner, edges)
-    if not inner:
-        return [], labels
-    # what is much paler than typical ink goes, printed lines above all; what it held together comes apart
-    _, typical_contrast = _typical(inner)
-    coarse, labels = _components(
-        ink.strokes & (ink.contrast > STROKE.faint * typical_contrast), ink.contrast, smallest=10, most=STROKE.marks
-    )
-    inner = _on_page([stroke for stroke in coarse if not _touches_border(stroke, width, height)], edges)
-    if not inner:
-        return [], labels
-    typical_size, typical_contrast = _typical(inner)
+    edges, dark = find_page_edges(ink.paper), ink.strokes
+    typical_contrast = 0.0
+    for _ in range(2):
+        # then what is much paler than typical ink goes, printed lines above all; what it held together comes apart
+        dark = dark & (ink.contrast > STROKE.faint * typical_contrast)
+        coarse, labels = _components(dark, ink.contrast, smallest=10, most=STROKE.marks)
+        inner = _on_page([stroke for stroke in coarse if not _touches_border(stroke, labels.shape)], edges)
+        if not inner:
+            return [], labels
+        typical_size, typical_contrast = _typical(inner)
     kept = [
         stroke
         for stroke in inner
@@ -191,7 +185,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     kept += [
         stroke
         for stroke in coarse
-        if _touches_border(stroke, width, height)
+        if _touches_border(stroke, labels.shape)
         and stroke.contrast > STROKE.cut_off * typical_contrast
         and STROKE.cut_off * typical_size < stroke.box.size < typical_size / STROKE.cut_off
         and _contact(labels == stroke.label) < stroke.box.size / 2
@@ -265,9 +259,9 @@ def _on_page(strokes: list[Stroke], edges: PageEdges) -> list[Stroke]:
     return [stroke for stroke, kept in zip(strokes, inside, strict=True) if kept]
 
 
-def _touches_border(stroke: Stroke, width: int, height: int) -> bool:
+def _touches_border(stroke: Stroke, shape: tuple[int, ...]) -> bool:
     left, top, right, bottom = stroke.box
-    return left <= 1 or top <= 1 or right >= width - 1 or bottom >= height - 1
+    return left <= 1 or top <= 1 or right >= shape[1] - 1 or bottom >= shape[0] - 1
 
 
 def _contact(mask: np.ndarray) -> int:

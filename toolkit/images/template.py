@@ -217,11 +217,8 @@ def rows_in_boxes(sheet: Sheet, counts: Sequence[int] = (COLUMNS,) * ROWS) -> li
         written[places[nearest]].append(stroke)
     digits = {place: Digit(tuple(strokes)) for place, strokes in written.items() if strokes}
     smallest = DIGIT.small * float(np.median([digit.box.size for digit in digits.values()])) if digits else 0
-    rows: list[list[Digit]] = [[] for _ in counts]
-    for (row, _), digit in digits.items():
-        if digit.box.size > smallest:
-            rows[row].append(digit)
-    return rows
+    large = [(row, digit) for (row, _), digit in digits.items() if digit.box.size > smallest]
+    return [[digit for row, digit in large if row == number] for number in range(len(counts))]
 
 
 def box_corner(paper: str, row: int, column: int) -> np.ndarray:
