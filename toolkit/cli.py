@@ -14,7 +14,7 @@ import typer
 from typer import Argument, Option
 from typer.core import TyperGroup
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, naming
 from toolkit.paths import RECIPES
 from toolkit.ranks import end_rank, end_though_waiting, world_size
 from toolkit.recipes import copy_recipe, list_recipes, read_recipe, recipe_names
@@ -91,7 +91,7 @@ def predict(
     out: Annotated[Path | None, Option(help="picture to write, with a frame around each of many")] = None,
 ) -> None:
     """Read the digit, letter or sign in each image, or row by row the many on a page; a ? marks doubtful ones."""
-    from toolkit.evaluation.prediction import naming, predict_files, read_many
+    from toolkit.evaluation.prediction import predict_files, read_many
     from toolkit.images.one_or_many import shows_many
     from toolkit.images.reading import read_grey
     from toolkit.models.bundle import load_model

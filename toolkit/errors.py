@@ -1,5 +1,8 @@
 """The one error a user can cause."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 LONGEST = 300
 
 
@@ -19,3 +22,12 @@ class ToolkitError(Exception):
     def __init__(self, message: str) -> None:
         line = " ".join(printable(message[: 100 * LONGEST]).split())
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 3]} … {line[-LONGEST // 2 :]}")
+
+
+@contextmanager
+def naming(source: object) -> Iterator[None]:
+    """What goes wrong with what a file holds names the file."""
+    try:
+        yield
+    except ToolkitError as error:
+        raise ToolkitError(f"{source}: {error}") from error

@@ -10,7 +10,7 @@ import numpy as np
 from toolkit.classes import DIGITS, natural_order
 from toolkit.data.corrections import NOTHING, Corrections, Place
 from toolkit.data.sheet_layout import Layout, PageCode, parse_code, parse_rows
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, naming
 from toolkit.images.box import Box
 from toolkit.images.likeness import likeness_to_classes
 from toolkit.images.normal_form import normal_form
@@ -99,11 +99,7 @@ class Reading:
 
 
 def read_photo(
-    photo: Path,
-    layout: Layout | None,
-    judge: Judge,
-    corrections: Corrections = NOTHING,
-    usual: Layout = TEN_ROWS,
+    photo: Path, layout: Layout | None, judge: Judge, corrections: Corrections = NOTHING, usual: Layout = TEN_ROWS
 ) -> Reading:
     """Find what is written on a photo, turn it upright, and cut it.
 
@@ -171,10 +167,8 @@ def _code_of(photo: Path, rgb: np.ndarray, page: Page) -> PageCode:
             f"{photo} shows a printed page, but its code (in the bottom margin) cannot be read. Take the photo closer, "
             "sharp, with the whole page in it."
         )
-    try:
+    with naming(photo):
         return parse_code(text)
-    except ToolkitError as error:
-        raise ToolkitError(f"{photo}: {error}") from error
 
 
 def _digits_alone(layout: Layout) -> bool:

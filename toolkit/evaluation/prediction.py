@@ -1,7 +1,6 @@
 """Reading digits, letters or signs: one to an image, or many on a page."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from torch import nn
 
 from toolkit.classes import DIGITS
 from toolkit.data.sheets import NO_DIGIT
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, naming
 from toolkit.evaluation.scores import predict_logits
 from toolkit.images.box import Box
 from toolkit.images.normal_form import normal_form
@@ -87,15 +86,6 @@ def read_digit(path: Path) -> np.ndarray:
     grey = read_grey(path)
     with naming(path):
         return normal_form(isolate_ink(grey))
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """What goes wrong with a file's pixels names the file."""
-    try:
-        yield
-    except ToolkitError as error:
-        raise ToolkitError(f"{path}: {error}") from error
 
 
 def _how_many(classes: Sequence[str], top: int | None) -> int:
