@@ -10,6 +10,8 @@ from toolkit.cli import main
 
 def run() -> NoReturn:
     """Run the command line and leave at once: taking torch and timm apart would cost Python a second or two more."""
+    # beside other programs threads that spin while they wait for each other take two to four times as long
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     status = 0
     try:
         main()
