@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 import time
 import warnings
 from functools import partial
@@ -6,6 +8,7 @@ from functools import partial
 import pytest
 
 from toolkit.errors import ToolkitError
+from toolkit.paths import ROOT
 from toolkit.training.sweeps import choose_processes, run_jobs
 
 
@@ -100,6 +103,24 @@ def test_processes_wait_for_the_next_sweep(tmp_path):
         run_jobs(square, [{"number": n} for n in numbers], tmp_path, "squares", processes=2)
     assert len({path.name.split()[1] for path in tmp_path.glob("*/run *")} - {str(os.getpid())}) <= 2
     assert not list(tmp_path.glob(".*"))  # what was sent to them
+
+
+ENDS = """
+import sys
+from pathlib import Path
+from tests.training.test_sweeps import square
+from toolkit import __main__ as program
+from toolkit.training.sweeps import run_jobs
+jobs = [{"number": n} for n in (1, 2, 3)]
+program.main = lambda: run_jobs(square, jobs, Path(sys.argv[1]), "squares", processes=2)
+program.run()
+"""
+
+
+def test_they_end_with_the_command(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", ENDS, str(tmp_path)], cwd=ROOT, capture_output=True, timeout=100)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert runs(tmp_path) == 3
 
 
 class Warns:

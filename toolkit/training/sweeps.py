@@ -115,7 +115,9 @@ def _do_here(work: Work, missing: Mapping[Path, Job], processes: int) -> Done:
 def _pool(processes: int) -> ProcessPoolExecutor:
     """Processes that, once they have imported everything, wait for the next sweep."""
     # forked workers would inherit torch's threads in an undefined state
-    return ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin)
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), _begin)
+    atexit.register(pool.shutdown)  # before multiprocessing waits for them at the end
+    return pool
 
 
 def _begin() -> None:
