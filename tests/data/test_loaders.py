@@ -35,6 +35,12 @@ def test_batches_are_raw_pixels_and_labels(make):
     assert (labels.dtype, tuple(labels.shape)) == (torch.int64, (16,))
 
 
+def test_the_seeds_first_number_is_the_order(make, examples):
+    expected = torch.randperm(80, generator=torch.Generator().manual_seed(3))
+    images = examples["Training Set"].images[expected]
+    assert order(make(seed=3).train) == [image.tobytes() for image in images]
+
+
 def test_the_order_changes_with_epoch_and_seed_and_with_nothing_else(make):
     loaders, again = make(seed=1), make(seed=1)
     torch.rand(5)  # other randomness does not matter

@@ -94,6 +94,7 @@ class _Batches:
         order = self.order
         indices = torch.arange(self.count) if order is None else torch.randperm(self.count, generator=order)
         first, self.first = self.first, 0
-        for batch in indices.to(self.device).tensor_split(len(self))[first:]:
-            # fewer images to validate with than ranks: all of them see all, which is the same mean
-            yield batch.tensor_split(world_size())[rank()] if len(batch) >= world_size() else batch
+        batches = indices.to(self.device).tensor_split(len(self))[first:]
+        # drawn by now, not with the first batch: torch's loader draws from the same generator in between.
+        # Fewer images to validate with than ranks: all of them see all, which is the same mean
+        return (b.tensor_split(world_size())[rank()] if len(b) >= world_size() else b for b in batches)
