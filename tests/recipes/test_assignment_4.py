@@ -169,7 +169,7 @@ def test_what_is_missing_is_named_with_the_command_that_makes_it(done, place, tm
         hand_in.run(**{**options, "workbook": tmp_path / "changed.xlsx"})
     sets = read_all_sets(place / "digits")
     save_sets(
-        tmp_path / "others", {**sets, "Test Set": replace(sets["Test Set"], images=255 - sets["Test Set"].images)}
+        tmp_path / "others", {**sets, "Test Set": replace(sets["Test Set"], stored=255 - sets["Test Set"].images)}
     )
     with pytest.raises(ToolkitError, match="inverted"):
         hand_in.run(**{**options, "digits": tmp_path / "others"})
