@@ -5,7 +5,7 @@
 
 Needs   a published model; digits, or images of any classes, in Training Set and Validation Set, which are
         judged together.
-Expect  six to ten minutes on 2 CPU cores: a table of trials, a plot of every factor, the values to use and why; an
+Expect  four to eight minutes on 2 CPU cores: a table of trials, a plot of every factor, the values to use and why; an
         interrupted search goes on where it stopped. Test Set stays sealed.
 """
 
