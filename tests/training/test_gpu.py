@@ -1,12 +1,10 @@
 """On a GPU where there is one; elsewhere the step, called anew, stands for its graph."""
 
 from contextlib import suppress
-from functools import partial
 
 import pytest
 import torch
 from fastai.callback.core import Callback
-from fastai.optimizer import Adam
 
 from toolkit.data.augment import augmentation
 from toolkit.data.loaders import make_loaders
@@ -18,7 +16,6 @@ from toolkit.training.seeds import seed_everything
 from toolkit.training.state import SavedState
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-HYPERS = ({"mom": 0.95, "lr": 1e-3}, {"mom": 0.9, "lr": 3e-2}, {"mom": 0.85, "lr": 1e-2})
 
 
 def called(function, kept=()):
@@ -67,25 +64,6 @@ def assert_same(first, second, atol=0.0):
         assert torch.allclose(tensor, second[name], rtol=0, atol=atol), name
 
 
-def test_the_fused_step_is_fastais(examples):
-    def trained(make):
-        torch.manual_seed(0)
-        network = build_model("cnn", channels=(2, 4)).to(DEVICE)
-        parameters = list(network.parameters())
-        optimizer = make([parameters[:3], parameters[3:]], lr=0.1)
-        optimizer.state[parameters[1]]["do_wd"] = False
-        for hypers in HYPERS:
-            optimizer.set_hypers(wd=0.3, **hypers)
-            images, labels = (torch.as_tensor(part[:16], device=DEVICE) for part in (digits.images, digits.labels))
-            torch.nn.functional.cross_entropy(network(images), labels).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-        return network.state_dict()
-
-    digits = examples["Training Set"]
-    assert_same(trained(partial(Adam, decouple_wd=True)), trained(gpu.fused_adamw), atol=1e-5)
-
-
 @pytest.mark.parametrize("network", ["mlp", "cnn"])
 def test_recorded_steps_train_as_others_do(learner, network):
     plain = learner(network, recorded=False)
@@ -111,7 +89,6 @@ def test_a_training_with_fused_steps_goes_on_in_the_same_bytes(learner, tmp_path
 
     def trained(epochs, saved=None):
         begun = learner("cnn", channels=(2, 4))
-        begun.opt_func = gpu.fused_adamw
         if epochs < 3:
             begun.add_cb(Cut(epochs))
         with suppress(KeyboardInterrupt):

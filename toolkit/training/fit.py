@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
 from toolkit.errors import ToolkitError
-from toolkit.training.gpu import fused_adamw
+from toolkit.training.adamw import fused_adamw
 from toolkit.training.history import Epoch, History, KeepBest, best_epoch, freely_named
 from toolkit.training.state import KeepState, SavedState
 
