@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from benchmarks.example_digits import FORMS, WRITERS, enlarge, writer_digits, writer_ink
+from benchmarks.example_digits import FORMS, WRITERS, bitmaps, enlarge, writer_digits, writer_ink
 from toolkit.errors import ToolkitError
-from toolkit.models.pixels import MNIST_STD
+from toolkit.images.normal_form import normal_form
 
 
 def test_no_image_is_in_two_sets(examples):
@@ -61,10 +61,27 @@ def test_an_unknown_writer_is_refused(writer):
         writer_digits(writer)
 
 
-def test_a_writers_digits_come_in_normal_form_and_as_soft_as_mnists():
-    digits = [writer_digits(writer) for writer in (0, 7)]
-    source = load_digits().target
-    for writer, own in zip((0, 7), digits, strict=True):
-        assert own.labels.tolist() == source[FORMS[writer] : FORMS[writer + 1]].tolist()
-    pixels = np.concatenate([own.images for own in digits])
-    assert pixels.std() == pytest.approx(MNIST_STD, abs=3)
+def test_bitmaps_counted_again_give_the_counts():
+    counts = load_digits().images[::9]
+    drawn = bitmaps(counts)
+    assert (drawn.shape, drawn.dtype) == ((200, 32, 32), bool)
+    np.testing.assert_array_equal(drawn.reshape(-1, 8, 4, 8, 4).sum(axis=(2, 4)), counts)
+
+
+def test_a_bitmap_is_smooth_and_no_other_image_matters():
+    """As ragged as UCI's own bitmaps: the first ten have 157 edges between ink and paper on average."""
+    counts = load_digits().images[:10]
+    drawn = bitmaps(counts)
+    framed = np.pad(drawn, ((0, 0), (1, 1), (1, 1)))
+    edges = sum(np.count_nonzero(np.diff(framed, axis=axis)) for axis in (1, 2))
+    assert edges / 10 < 160
+    np.testing.assert_array_equal(bitmaps(counts[3:4])[0], drawn[3])
+
+
+def test_a_writers_digits_are_his_bitmaps_in_normal_form():
+    source = load_digits()
+    form = slice(FORMS[7], FORMS[8])
+    digits = writer_digits(7)
+    assert digits.labels.tolist() == source.target[form].tolist()
+    expected = [normal_form(bitmap * np.uint8(255)) for bitmap in bitmaps(source.images[form])]
+    np.testing.assert_array_equal(digits.images[:, 0], expected)
