@@ -11,6 +11,7 @@ Expect  see docs/results.md for the accuracy, time and curve of each.
 
 from pathlib import Path
 
+from toolkit.data.augment import ANY_HAND
 from toolkit.data.mnist import load_mnist
 from toolkit.evaluation.scores import Scores
 from toolkit.experiments.pretraining import pretrain
@@ -35,4 +36,4 @@ def run(
     """Scores on MNIST's 10,000 test images, opened once, after the last epoch."""
     with start_run(__file__, locals(), together=True) as run:
         name = model.rpartition(":")[2]
-        return pretrain(run, load_mnist(mnist), f"mnist_{name}", "mnist_test")
+        return pretrain(run, load_mnist(mnist), f"mnist_{name}", "mnist_test", ANY_HAND)

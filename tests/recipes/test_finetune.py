@@ -48,6 +48,7 @@ def test_a_run_leaves_everything_one_needs(digits):
         "curves.png",
         "confusion.png",
         "misread.png",
+        "reliability.png",
         "model",
         "learner.pkl",
     }

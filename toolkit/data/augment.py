@@ -1,4 +1,4 @@
-"""New views of the same digits: small shifts, turns, scalings, shears and elastic bends.
+"""New views of the same digits: small shifts, turns, scalings, shears, elastic bends, and other pens.
 
 Never flips: they turn 2 into 5 and 6 into 9. The elastic bend follows Simard, Steinkraus and Platt, "Best
 practices for convolutional neural networks applied to visual document analysis", 2003, with a coarse
@@ -14,6 +14,7 @@ from torch.nn import functional
 from toolkit.errors import ToolkitError
 
 STRONGEST = 4.0
+FAINT = 5  # grey level up to which a pixel is paper
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Augmentation:
     """Random distortion of every image in a batch, drawn from torch's global random state.
 
     Call it with pixels of shape (N, 1, 28, 28), uint8 or float in 0..255; it returns float32 of the same
-    shape and range. Each field is a maximum, drawn uniformly in both directions.
+    shape and range. Each field is a maximum, drawn uniformly, the first four in both directions.
     """
 
     degrees: float = 10.0
@@ -29,6 +30,9 @@ class Augmentation:
     scale: float = 0.1  # 0.1 draws factors from 0.9 to 1.1
     shear: float = 0.12  # horizontal, as a slope: handwriting slants
     bend: float = 0.8  # pixels, standard deviation of the elastic displacement
+    blur: float = 0.0  # share of the image, smoothed over five pixels, that is mixed in
+    redraw: float = 0.0  # share of images whose edges are drawn anew: harder, strokes thicker or thinner
+    grain: float = 0.0  # grey levels, standard deviation of what is added to every pixel of ink
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         count, _, height, width = images.shape
@@ -36,6 +40,9 @@ class Augmentation:
 
         def draw(limit: float) -> torch.Tensor:
             return torch.empty(count, device=device).uniform_(-limit, limit)
+
+        def share() -> torch.Tensor:
+            return torch.rand(count, 1, 1, 1, device=device)
 
         angle = draw(math.radians(self.degrees))
         size_x, size_y = 1 + draw(self.scale), 1 + draw(self.scale)
@@ -59,14 +66,32 @@ class Augmentation:
             if device.type == "cuda":
                 field = (knots.flatten(2) @ field.flatten(1)).view(count, 2, height, width)
             grid = grid + field.permute(0, 2, 3, 1)
-        return functional.grid_sample(images.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        drawn = functional.grid_sample(images.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        if self.blur:
+            smooth = functional.avg_pool2d(functional.avg_pool2d(drawn, 3, 1, 1), 3, 1, 1)
+            drawn = drawn.lerp(smooth, min(self.blur, 1.0) * share())
+        if self.redraw:
+            # ink begins at a third to more than half of full grey; how steeply an edge rises is drawn from 2 to 12
+            level, steepness = draw(0.12).view(-1, 1, 1, 1) + 0.45, 2 * 6 ** share()
+            none, full = (torch.sigmoid(steepness * (grey - level)) for grey in (0, 1))
+            anew = (torch.sigmoid(steepness * (drawn / 255 - level)) - none) * (255 / (full - none))
+            drawn = torch.where(share() < self.redraw, anew, drawn)
+        if self.grain:
+            grainy = (drawn + self.grain * torch.randn_like(drawn) * (drawn > FAINT)).clamp_(0, 255)
+            drawn = grainy * (255 / grainy.amax((2, 3), keepdim=True).clamp_(min=85))  # the brightest is white again
+        return drawn
 
 
-def augmentation(strength: float) -> Augmentation | None:
-    """The usual distortion with every amount multiplied by ``strength``; ``None`` for 0.
+USUAL = Augmentation()
+# what MNIST lacks to stand for any hand and pen: chosen on held-out images and half of the writers (docs/results.md)
+ANY_HAND = Augmentation(degrees=6.0, scale=0.06, shear=0.3, bend=0.4, blur=1.0, redraw=0.5, grain=38.0)
+
+
+def augmentation(strength: float, usual: Augmentation = USUAL) -> Augmentation | None:
+    """The ``usual`` distortion with every amount multiplied by ``strength``; ``None`` for 0.
 
     Raises ``ToolkitError`` outside 0 to ``STRONGEST``: beyond, scaling would come near zero and mirror digits.
     """
     if not 0 <= strength <= STRONGEST:
         raise ToolkitError(f"Augmentation of strength {strength} leaves no digits. Choose 0 (none) to {STRONGEST}.")
-    return Augmentation(*(strength * amount for amount in vars(Augmentation()).values())) if strength else None
+    return Augmentation(*(strength * amount for amount in vars(usual).values())) if strength else None

@@ -5,6 +5,7 @@ from typing import Any
 
 from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
+from toolkit.evaluation.calibration import calibrate
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.paths import STATE
@@ -78,6 +79,7 @@ def finetune(run: Run, layers: int | None) -> Scores:
     history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=asked["patience"], saved=saved, told=tell)
     run.facts.update(saved.facts())
     logits = predict_logits(network, sets.validation.images)
+    calibration, logits = calibrate(network, logits, sets.validation.labels)
     after = score_logits(logits, sets.validation)
 
     scores = {**({"before": before} if before else {}), "validation": after}
@@ -89,6 +91,7 @@ def finetune(run: Run, layers: int | None) -> Scores:
         history,
         {"validation": after},
         (sets.validation, logits),
+        calibration,
         name=f"{card.name}.{run.recipe}",
         data="Validation Set",
         architecture=card.architecture,
@@ -97,5 +100,5 @@ def finetune(run: Run, layers: int | None) -> Scores:
     )
     export_learner(network, sets.classes, run.folder / "learner.pkl")
     print(f"Validation before: {before or f'not measured, since {len(start.new)} classes are new to the model'}")
-    print(f"Validation after:  {after}\nRun: {run.folder}")
+    print(f"Validation after:  {after}\nCalibration: {calibration}\nRun: {run.folder}")
     return after

@@ -4,12 +4,13 @@ from typing import Any
 
 from fastai.callback.core import Callback
 
-from toolkit.data.augment import augmentation
+from toolkit.data.augment import USUAL, Augmentation, augmentation
 from toolkit.data.loaders import make_loaders
 from toolkit.data.mnist import TrainingAndTest
 from toolkit.data.splits import hold_out
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
+from toolkit.evaluation.calibration import calibrate
+from toolkit.evaluation.scores import Scores, predict_logits, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.models import all_arguments, build_model
 from toolkit.models.own import is_own
@@ -26,11 +27,11 @@ from toolkit.training.state import SavedState
 USUAL_DROPOUT = 0.2
 
 
-def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
+def pretrain(run: Run, data: TrainingAndTest, name: str, test: str, usual: Augmentation = USUAL) -> Scores:
     """Train the network that ``run.options`` describe; returns its scores on ``data.test``, seen once, at the end.
 
     The options are those of ``pretrain_mnist``. ``name`` is the model's, ``test`` what the card and the plots call the
-    test images.
+    test images, ``usual`` what ``augment`` multiplies.
     """
     asked: dict[str, Any] = run.options
     place, seed = choose_device(asked["device"]), asked["seed"]
@@ -44,7 +45,9 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
     training, validation = hold_out(data.training, asked["held_out"], seed)
 
     network = build_model(asked["model"], len(training.classes), **arguments).to(place)
-    loaders = make_loaders(training, validation, asked["batch_size"], seed, place, augmentation(asked["augment"]))
+    loaders = make_loaders(
+        training, validation, asked["batch_size"], seed, place, augmentation(asked["augment"], usual)
+    )
     extras: list[Callback] = [Autocast()] if bfloat16_pays(place) else []
     if world_size() > 1:
         extras.append(TrainTogether())
@@ -57,14 +60,17 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str) -> Scores:
         history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]], show_progress=not rank(), saved=saved)
     run.facts.update(saved.facts())
 
+    held_out = predict_logits(network, validation.images)
+    calibration, held_out = calibrate(network, held_out, validation.labels)
     logits = predict_logits(network, data.test.images)
     scores = score_logits(logits, data.test)
     if rank():
         return scores
-    both = {"held_out": score(network, validation), test: scores}
+    both = {"held_out": score_logits(held_out, validation), test: scores}
     run.write_json("scores.json", {key: found.as_record() for key, found in both.items()})
     called = test.replace("mnist_test", "MNIST's test images")
     built: dict[str, Any] = {"architecture": asked["model"], "arguments": arguments}
-    write_results(run, network, history, both, (data.test, logits), name=name, data=called, **built)
+    write_results(run, network, history, both, (data.test, logits), calibration, name=name, data=called, **built)
+    print(f"Calibration: {calibration}")
     print(f"Held out:   {both['held_out']}\n{test.replace('mnist_test', 'MNIST test')}: {scores}\nRun: {run.folder}")
     return scores

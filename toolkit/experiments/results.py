@@ -1,16 +1,18 @@
 """What a trained network leaves in its run's folder, the same for every recipe."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import nn
 
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.evaluation.calibration import Calibration
 from toolkit.evaluation.scores import Scores
 from toolkit.models import all_arguments
 from toolkit.models.bundle import ModelCard, save_model
-from toolkit.reporting.plots import plot_confusion, plot_history, plot_misread, save_figure
+from toolkit.reporting.plots import plot_confusion, plot_history, plot_misread, plot_reliability, save_figure
 from toolkit.runs import Run, versions
 from toolkit.training.history import Epoch, history_rows
 
@@ -21,6 +23,7 @@ def write_results(
     history: Sequence[Epoch],
     scores: Mapping[str, Scores],
     judged: tuple[LabelledImages, torch.Tensor],
+    calibration: Calibration,
     *,
     name: str,
     data: str,
@@ -28,7 +31,8 @@ def write_results(
     arguments: Mapping[str, Any],
     started_from: str = "",
 ) -> ModelCard:
-    """Write ``history.csv``, curves, confusion matrix, misread digits and the model; returns its card.
+    """Write ``history.csv``, curves, confusion matrix, misread digits, reliability and the model; returns its
+    card.
 
     ``judged`` are images, called ``data`` in the plots, and the network's logits for them, (N, C); the last of
     ``scores``, which the card keeps, must be theirs. ``arguments`` are those that differ from the
@@ -47,10 +51,12 @@ def write_results(
         versions=versions(),
         date=run.date,
         started_from=started_from,
+        calibration=asdict(calibration),
     )
     card = save_model(run.folder / "model", network, card)
     run.facts.update(weights_sha256=card.weights_sha256)
     save_figure(plot_history(history, name), run.folder / "curves.png")
     save_figure(plot_confusion(list(scores.values())[-1], f"{name} on {data}"), run.folder / "confusion.png")
     save_figure(plot_misread(digits, torch.softmax(logits, dim=1).numpy(), data), run.folder / "misread.png")
+    save_figure(plot_reliability(logits, digits.labels, f"{name} on {data}"), run.folder / "reliability.png")
     return card

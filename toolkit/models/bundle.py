@@ -4,7 +4,7 @@ import difflib
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class ModelCard:
     started_from: str = ""  # sha256 of the weights that were fine-tuned
     weights_sha256: str = ""
     source_sha256: str = ""  # of the file with the network, where it is not the toolkit's
+    calibration: dict[str, Any] = field(default_factory=dict)  # what its probabilities are worth
 
 
 def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:

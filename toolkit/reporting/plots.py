@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -14,7 +15,9 @@ from matplotlib.ticker import MaxNLocator
 
 from toolkit.classes import things
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.evaluation.calibration import calibration_error, reliability
 from toolkit.evaluation.scores import MANY, Scores
+from toolkit.evaluation.statistics import wilson_interval
 from toolkit.images.lettering import USUAL_FONT, font_for, shown
 from toolkit.paths import write_file
 from toolkit.training.history import Epoch, best_epoch
@@ -109,6 +112,27 @@ def plot_confusion(scores: Scores, title: str) -> Figure:
     what = "digit" if things(scores.classes) == "digits" else "class"
     axes.set(xlabel=f"predicted {what}", ylabel=f"true {what}")
     axes.set_title(f"{title}\n{scores}", fontsize=10)
+    return figure
+
+
+def plot_reliability(logits: torch.Tensor, labels: np.ndarray, title: str) -> Figure:
+    """How often answers are right against how sure the model is of them, with 95 % intervals.
+
+    ``logits`` (N, C), ``labels`` (N,). The larger a point, the more images.
+    """
+    targets = torch.from_numpy(labels)
+    bins = reliability(logits, targets)
+    images, mean, right = bins[bins[:, 0] > 0].T
+    low, high = np.array([wilson_interval(round(share * n), int(n)) for n, share in zip(images, right, strict=True)]).T
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    axes.vlines(mean, low, high, color=BLUE, alpha=0.5)
+    axes.scatter(mean, right, s=20 + 100 * images / images.max(), color=BLUE)
+    said = f"{len(labels):,} images, calibration error {100 * calibration_error(logits, targets):.2f} %"
+    axes.set(xlabel="mean probability of the answers", ylabel="share of them that is right", title=f"{title}\n{said}")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
     return figure
 
 
