@@ -33,6 +33,7 @@ def run(
     out: Path | None = None,  # workbook to write; without it "Assignment 4 Results.xlsx" in the repository
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
     digits: Path | None = None,  # folder with the three sets; without it the repository's
+    views: bool = False,  # read each image five times, shifted by a pixel each way, and average
     device: str = "auto",  # cpu, cuda, ...
 ) -> dict[str, Scores]:
     """Scores of the pre-trained model on both test sets, if it knows their classes, and of both fine-tuned models."""
@@ -58,7 +59,7 @@ def run(
         tests["own Test Set"] = own_test = open_test_set(run.recipe, digits)
         places: dict[str, str | Path] = dict(zip(excel.ENTRIES, (model, model, last_layer, more_layers), strict=True))
         measured = {key: named for key, named in places.items() if key not in absent}
-        results = measure(models, measured, images.training, tests, place)
+        results = measure(models, measured, images.training, tests, place, views)
         for result in results:
             print(f"{result.card.name} on {result.data}: {result.scores}")
         for reason in absent.values():

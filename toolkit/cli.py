@@ -83,30 +83,33 @@ Digits = Annotated[Path | None, Option(help="folder with the three sets; without
 @app.command()
 def predict(
     images: Annotated[list[Path], Argument(help="photos or drawings of one digit, letter or sign, or of many")],
-    model: Model = "mnist_resnet",
+    model: Annotated[str, Option(help="published model, or a run's folder; several with commas are averaged")] = (
+        "mnist_resnet"
+    ),
     top: Annotated[int | None, Option(help="how many answers to show for each image; 3 if not given")] = None,
     as_json: Annotated[bool, Option("--json", help="print JSON, with the frames of many")] = False,
     one: Annotated[bool, Option("--one", help="each image shows one; told by itself if not given")] = False,
     many: Annotated[bool, Option("--many", help="each image shows many")] = False,
+    views: Annotated[bool, Option("--views", help="read each five times, shifted by a pixel each way")] = False,
     out: Annotated[Path | None, Option(help="picture to write, with a frame around each of many")] = None,
 ) -> None:
     """Read the digit, letter or sign in each image, or row by row the many on a page; a ? marks doubtful ones."""
-    from toolkit.evaluation.prediction import predict_files, read_many
+    from toolkit.evaluation.prediction import explain_verdicts, predict_files, read_many
     from toolkit.images.one_or_many import shows_many
     from toolkit.images.reading import read_grey
-    from toolkit.models.bundle import load_model
+    from toolkit.models.averaged import load_averaged
 
     if one and many:
         raise ToolkitError("--one and --many contradict each other. Choose one.")
-    network, card = load_model(model)
-    found = {}
+    network, card = load_averaged(model, views)
+    least, found = card.least_evidence, {}
     for path in images if not one else ():
         grey = read_grey(path)
         if many or shows_many(grey):
             with naming(path):
-                found[path] = read_many(network, card.classes, grey, top)
+                found[path] = read_many(network, card.classes, grey, top, least)
     singles = [path for path in images if path not in found]
-    read = dict(zip(singles, predict_files(network, card.classes, singles, top), strict=True)) if singles else {}
+    read = dict(zip(singles, predict_files(network, card.classes, singles, top, least), strict=True)) if singles else {}
     if out:
         from toolkit.reporting.sheet_pictures import draw_found, save_picture
 
@@ -114,15 +117,18 @@ def predict(
             raise ToolkitError("--out draws what is read on one photo of many. Name one photo, with --many if need be.")
         save_picture(draw_found(grey, found[images[0]]), out)
     if as_json:
-        said: dict[Path, dict[str, Any]] = {path: {"top": dict(answers)} for path, answers in read.items()}
+        said: dict[Path, dict[str, Any]] = {path: answer.as_record() for path, answer in read.items()}
         said |= {path: {"rows": [[digit.as_record() for digit in row] for row in rows]} for path, rows in found.items()}
         print(json.dumps([{"image": str(path), **said[path]} for path in images], indent=1))
         return
     for path in images:
-        answers = "".join(f"  {name} {100 * probability:5.1f} %" for name, probability in read.get(path, ()))
-        print(f"{path}:{answers}")
+        answer = read.get(path)
+        shown = "".join(f"  {name} {100 * chance:5.1f} %" for name, chance in answer.top) if answer else ""
+        print(f"{path}:{shown}{'' if answer is None or answer.sure else '  none' if answer.none else '  unsure'}")
         for row in found.get(path, ()):
-            print(" ".join(digit.top[0][0] + ("" if digit.sure else "?") for digit in row))
+            print(" ".join(str(digit.answer) for digit in row))
+    for line in explain_verdicts(list(read.values()), card.calibration):
+        print(line)
 
 
 @app.command()

@@ -24,10 +24,14 @@ class ToolkitError(Exception):
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2 - 3]} … {line[-LONGEST // 2 :]}")
 
 
+class NothingWrittenError(ToolkitError):
+    """An image without ink: to who reads it an answer, not a mistake."""
+
+
 @contextmanager
 def naming(source: object) -> Iterator[None]:
     """What goes wrong with what a file holds names the file."""
     try:
         yield
     except ToolkitError as error:
-        raise ToolkitError(f"{source}: {error}") from error
+        raise type(error)(f"{source}: {error}") from error

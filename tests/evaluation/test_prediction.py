@@ -5,8 +5,10 @@ from PIL import Image
 
 from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.prediction import predict_files, read_many
+from toolkit.evaluation.calibration import evidence
+from toolkit.evaluation.prediction import Answer, explain_verdicts, likeliest, predict_files, read_many
 from toolkit.models.bundle import load_model
+from toolkit.models.pixels import predict_logits
 
 
 def test_a_photo_is_read_whatever_its_size_and_polarity(tmp_path, examples):
@@ -24,17 +26,48 @@ def test_a_photo_is_read_whatever_its_size_and_polarity(tmp_path, examples):
         paths.append(tmp_path / name)
     predictions = predict_files(network, DIGITS, paths, top=3)
     assert len(predictions) == len(paths)
-    for answers in predictions:
-        assert answers[0][0] == "3"
-        probabilities = [probability for _, probability in answers]
+    for answer in predictions:
+        assert answer.sure
+        assert answer.top[0][0] == "3"
+        probabilities = [probability for _, probability in answer.top]
         assert probabilities == sorted(probabilities, reverse=True)
         assert sum(probabilities) <= 1.0001
 
 
-def test_an_empty_page_is_named(tmp_path, small_model):
+def test_an_empty_page_is_none_of_the_classes_and_does_not_keep_others_from_being_read(tmp_path, examples):
     Image.new("L", (200, 200), 220).save(tmp_path / "empty.png")
-    with pytest.raises(ToolkitError, match=r"empty\.png: No digit"):
-        predict_files(load_model(small_model)[0], DIGITS, [tmp_path / "empty.png"], top=3)
+    Image.fromarray(examples["Test Set"].images[6, 0]).save(tmp_path / "three.png")
+    empty, three = predict_files(load_model("mnist_cnn")[0], DIGITS, [tmp_path / "empty.png", tmp_path / "three.png"])
+    assert empty == Answer((), none=True)
+    assert three.top[0][0] == "3"
+
+
+def test_a_file_that_is_no_image_is_named(tmp_path, small_model):
+    (tmp_path / "none.png").write_bytes(b"nothing")
+    with pytest.raises(ToolkitError, match=r"none\.png"):
+        predict_files(load_model(small_model)[0], DIGITS, [tmp_path / "none.png"])
+
+
+def test_what_little_speaks_for_is_none_of_the_classes(examples):
+    network, images = load_model("mnist_cnn")[0], examples["Test Set"].images[:, 0]
+    speaks = evidence(predict_logits(network, images[:, None]))
+    answers = likeliest(network, DIGITS, images, 1, least=float(speaks.median()))
+    assert [answer.none for answer in answers] == (speaks < speaks.median()).tolist()
+    assert not any(answer.sure for answer in answers if answer.none)
+
+
+def test_verdicts_are_explained_where_there_are_any():
+    calibration = {"n": 5000, "sure": 4990, "wrong_sure": 3, "false_alarms": 24}
+    sure, unsure, none = Answer((("7", 0.9),)), Answer((("7", 0.7),)), Answer((("7", 0.9),), none=True)
+    assert explain_verdicts([sure], calibration) == []
+    (said,) = explain_verdicts([sure, unsure], calibration)
+    assert said == (
+        "unsure: less than 75% probable. Of 5,000 held-out images 10 were; of the 4,990 others 3 were misread."
+    )
+    (said,) = explain_verdicts([none], calibration)
+    assert "Of 5,000 held-out images 24 were taken for none." in said
+    assert len(explain_verdicts([unsure, none], {})) == 2
+    assert [str(answer) for answer in (sure, unsure, none)] == ["7", "7?", "7?"]
 
 
 @pytest.mark.parametrize("top", [0, 11])
@@ -54,16 +87,16 @@ def page(examples) -> np.ndarray:
 def test_many_are_read_row_by_row_with_their_frames(page, tmp_path):
     network, _ = load_model("mnist_resnet")
     rows = read_many(network, DIGITS, page)
-    assert ["".join(one.top[0][0] for one in row) for row in rows] == ["01234", "56789"]
+    assert ["".join(one.answer.top[0][0] for one in row) for row in rows] == ["01234", "56789"]
     assert [(one.row, one.column) for one in rows[1]] == [(2, column) for column in range(1, 6)]
-    assert sum(one.sure for row in rows for one in row) >= 8
-    assert all(len(one.top) == 3 and one.image.shape == (28, 28) for row in rows for one in row)
+    assert sum(one.answer.sure for row in rows for one in row) >= 8
+    assert all(len(one.answer.top) == 3 and one.image.shape == (28, 28) for row in rows for one in row)
     left, top, right, bottom = rows[0][0].box
     assert 80 < left < right < 60 + 144
     assert 80 < top < bottom < 60 + 144
     Image.fromarray(page[top - 20 : bottom + 20, left - 20 : right + 20]).save(tmp_path / "one.png")
     (one,) = predict_files(network, DIGITS, [tmp_path / "one.png"], top=1)
-    assert [name for name, _ in one] == ["0"]
+    assert [name for name, _ in one.top] == ["0"]
 
 
 class Undecided(torch.nn.Module):
@@ -81,7 +114,7 @@ def test_only_a_model_of_digits_leaves_out_what_it_takes_for_nothing(page):
     assert read_many(Undecided(), DIGITS, page) == []
     rows = read_many(Undecided(), tuple("ABCDEFGHIJ"), page)
     assert sum(map(len, rows)) == 10
-    assert not any(one.sure for row in rows for one in row)
+    assert not any(one.answer.sure for row in rows for one in row)
 
 
 def test_a_page_without_writing_is_told(small_model):

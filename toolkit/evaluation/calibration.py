@@ -3,8 +3,8 @@
 Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", 2017: one temperature, fitted on images
 that were not trained on, divides all logits. Platt, "Probabilistic outputs for support vector machines", 1999: of n
 right answers the target is (n + 1) / (n + 2), since n images cannot show a model to be surer than that. Hendrycks et
-al., "Scaling out-of-distribution detection for real-world settings", 2022: what is none of the classes has a low
-largest logit.
+al., "Scaling out-of-distribution detection for real-world settings", 2022: for what is none of the classes little
+speaks, here the largest logit above the mean of all.
 """
 
 import math
@@ -19,7 +19,7 @@ from toolkit.errors import ToolkitError
 from toolkit.models.last_layer import classifier_of
 
 SURE = 0.75  # probability below which an answer is unsure
-FALSE_ALARMS = 0.005  # share of held-out images whose largest logit may be too low for any class
+FALSE_ALARMS = 0.005  # share of held-out images for which too little may speak
 BINS = 15  # of equal width, as Guo et al.
 HALF_WIDTH = 1.92  # nats by which the likelihood falls at the ends of a 95 % interval
 
@@ -29,8 +29,8 @@ class Calibration:
     """What ``n`` images that were not trained on say of a model's probabilities.
 
     ``error`` and ``error_before`` are expected calibration errors, with and without the ``temperature``. ``sure``
-    answers of the n were sure, ``wrong_sure`` of these wrong. An image whose largest logit lies below ``least_logit``
-    shows none of the classes: ``false_alarms`` of the n did.
+    answers of the n were sure, ``wrong_sure`` of these wrong. What has less ``evidence`` than ``least_evidence`` shows
+    none of the classes: so did ``false_alarms`` of the n.
     """
 
     n: int
@@ -41,7 +41,7 @@ class Calibration:
     wrong: int
     sure: int
     wrong_sure: int
-    least_logit: float
+    least_evidence: float
     false_alarms: int
 
     def __str__(self) -> str:
@@ -74,8 +74,8 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
     scaled = logits / temperature
     chances, answers = torch.softmax(scaled, 1).max(1)
     sure, wrong = chances >= SURE, answers != targets
-    largest = scaled.amax(1)
-    least = float(np.quantile(largest.numpy(), FALSE_ALARMS, method="lower"))
+    speaks = evidence(scaled)
+    least = float(np.quantile(speaks.numpy(), FALSE_ALARMS, method="lower"))
     found = Calibration(
         n=len(labels),
         temperature=temperature,
@@ -85,10 +85,15 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
         wrong=int(wrong.sum()),
         sure=int(sure.sum()),
         wrong_sure=int((sure & wrong).sum()),
-        least_logit=least,
-        false_alarms=int((largest < least).sum()),
+        least_evidence=least,
+        false_alarms=int((speaks < least).sum()),
     )
     return found, scaled
+
+
+def evidence(logits: torch.Tensor) -> torch.Tensor:
+    """What speaks for the likeliest class, (N,): its logit above the mean of all, of (N, C)."""
+    return logits.amax(1) - logits.mean(1)
 
 
 def fit_temperature(logits: torch.Tensor, targets: torch.Tensor) -> tuple[float, tuple[float, float]]:

@@ -1,8 +1,11 @@
 """Reading digits, letters or signs: one to an image, or many on a page."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +13,8 @@ from torch import nn
 
 from toolkit.classes import DIGITS
 from toolkit.data.sheets import NO_DIGIT
-from toolkit.errors import ToolkitError, naming
+from toolkit.errors import NothingWrittenError, ToolkitError, naming
+from toolkit.evaluation.calibration import SURE, evidence
 from toolkit.evaluation.scores import predict_logits
 from toolkit.images.box import Box
 from toolkit.images.normal_form import normal_form
@@ -22,6 +26,25 @@ from toolkit.paths import write_file
 Top = tuple[tuple[str, float], ...]  # classes with their probabilities, the likeliest first
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a model reads in one image; ``none`` where that is hardly one of its classes, or no ink at all."""
+
+    top: Top
+    none: bool = False
+
+    @property
+    def sure(self) -> bool:
+        return not self.none and self.top[0][1] >= SURE
+
+    def __str__(self) -> str:
+        return self.top[0][0] + "?" * (not self.sure)
+
+    def as_record(self) -> dict[str, object]:
+        """What ``predict --json`` prints."""
+        return {"top": dict(self.top), "sure": self.sure, "none": self.none}
+
+
 @dataclass(frozen=True, eq=False)
 class Found:
     """One of many on a photo: row and column count from 1; ``box`` is in pixels of the photo."""
@@ -29,35 +52,37 @@ class Found:
     row: int
     column: int
     box: Box
-    top: Top
+    answer: Answer
     image: np.ndarray  # uint8 (28, 28), as the model sees it
-
-    @property
-    def sure(self) -> bool:
-        return self.top[0][1] >= SURE
 
     def as_record(self) -> dict[str, object]:
         """What ``predict --json`` prints."""
-        return {"row": self.row, "column": self.column, "box": self.box, "top": dict(self.top)}
+        return {"row": self.row, "column": self.column, "box": self.box, **self.answer.as_record()}
 
 
 USUAL_TOP = 3
-SURE = 0.75  # probability: of 373 digits on real photos mnist_resnet is less sure of 5 %
 
 
 def predict_files(
-    network: nn.Module, classes: Sequence[str], paths: Sequence[Path], top: int | None = None
-) -> list[Top]:
+    network: nn.Module, classes: Sequence[str], paths: Sequence[Path], top: int | None = None, least: float = -math.inf
+) -> list[Answer]:
     """The ``top`` likeliest of ``classes`` for each photo or drawing of one; three, or all, if not given.
 
-    Raises ``ToolkitError`` naming the first file that is no readable image.
+    ``least`` is the evidence below which an image shows none of them. Raises ``ToolkitError`` naming the first file
+    that is no readable image.
     """
     top = _how_many(classes, top)
-    return likeliest(network, classes, np.stack([read_digit(path) for path in paths]), top)
+    images = {}
+    for path in paths:
+        with suppress(NothingWrittenError):
+            images[path] = read_digit(path)
+    answers = likeliest(network, classes, np.stack(list(images.values())), top, least) if images else []
+    read = dict(zip(images, answers, strict=True))
+    return [read.get(path, Answer((), none=True)) for path in paths]
 
 
 def read_many(
-    network: nn.Module, classes: Sequence[str], grey: np.ndarray, top: int | None = None
+    network: nn.Module, classes: Sequence[str], grey: np.ndarray, top: int | None = None, least: float = -math.inf
 ) -> list[list[Found]]:
     """Row by row what is read on grey values, uint8 (H, W), of a page as it stands; nothing is promised.
 
@@ -72,9 +97,9 @@ def read_many(
             "No writing was found. Expected dark writing on light paper, or the reverse; take the photo closer."
         )
     images = [cut(sheet, digit) for row in rows for digit in row]
-    answers = iter(zip(images, likeliest(network, classes, np.stack(images), top), strict=True))
+    answers = iter(zip(images, likeliest(network, classes, np.stack(images), top, least), strict=True))
     read = [[(sheet.in_photo(digit.box), *next(answers)) for digit in row] for row in rows]
-    kept = [[one for one in row if not digits or one[2][0][1] >= NO_DIGIT] for row in read]
+    kept = [[one for one in row if not digits or one[2].top[0][1] >= NO_DIGIT] for row in read]
     return [
         [Found(number, column, box, own, image) for column, (box, image, own) in enumerate(row, 1)]
         for number, row in enumerate(filter(None, kept), 1)
@@ -95,13 +120,32 @@ def _how_many(classes: Sequence[str], top: int | None) -> int:
     return top
 
 
-def likeliest(network: nn.Module, classes: Sequence[str], images: np.ndarray, top: int) -> list[Top]:
+def likeliest(
+    network: nn.Module, classes: Sequence[str], images: np.ndarray, top: int, least: float = -math.inf
+) -> list[Answer]:
     """The ``top`` likeliest classes of each image, uint8 (N, 28, 28)."""
-    found = torch.softmax(predict_logits(network, images[:, None]), dim=1).topk(top)
+    logits = predict_logits(network, images[:, None])
+    found = torch.softmax(logits, dim=1).topk(top)
+    rows = zip(found.indices.tolist(), found.values.tolist(), (evidence(logits) < least).tolist(), strict=True)
     return [
-        tuple((classes[label], chance) for label, chance in zip(labels, chances, strict=True))
-        for labels, chances in zip(found.indices.tolist(), found.values.tolist(), strict=True)
+        Answer(tuple((classes[label], chance) for label, chance in zip(labels, chances, strict=True)), none)
+        for labels, chances, none in rows
     ]
+
+
+def explain_verdicts(answers: Sequence[Answer], calibration: Mapping[str, Any]) -> list[str]:
+    """What "unsure" and "none" are worth, of the ``answers`` that are; ``calibration`` is the model's card's."""
+    said = []
+    if any(not answer.sure and not answer.none for answer in answers):
+        said.append(f"unsure: less than {SURE:.0%} probable.")
+        if calibration:
+            n, sure, wrong = (calibration[name] for name in ("n", "sure", "wrong_sure"))
+            said[-1] += f" Of {n:,} held-out images {n - sure:,} were; of the {sure:,} others {wrong:,} were misread."
+    if any(answer.none for answer in answers):
+        said.append("none: no ink, or hardly one of the model's classes.")
+        if calibration:
+            said[-1] += f" Of {calibration['n']:,} held-out images {calibration['false_alarms']:,} were taken for none."
+    return said
 
 
 def write_submission(path: Path, logits: torch.Tensor, classes: Sequence[str]) -> Path:

@@ -10,6 +10,7 @@ from toolkit.classes import DIGITS
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import score
+from toolkit.models.averaged import Averaged
 from toolkit.models.bundle import ModelCard
 from toolkit.reporting.excel import Result
 from toolkit.runs import short_name
@@ -52,13 +53,20 @@ def measure(
     training: LabelledImages,
     tests: Mapping[str, LabelledImages],
     device: torch.device,
+    views: bool = False,
 ) -> list[Result]:
-    """Score the models in ``places``, by the workbook's ``ENTRIES``, on the ``MNIST test`` or the ``own Test Set``."""
+    """Score the models in ``places``, by the workbook's ``ENTRIES``, on the ``MNIST test`` or the ``own Test Set``.
+
+    With ``views`` each image is read five times (``Averaged``), and the models' names say so.
+    """
     results = []
     for key, place in places.items():
         network, card = models[place]
         data = "MNIST test" if key == "pretrained_mnist" else "own Test Set"
         if key == "pretrained_own":  # it may know classes beside these
             network = load_for(place, training).network
-        results.append(Result(key, short_name(place), data, score(network.to(device), tests[data]), card))
+        name = short_name(place)
+        if views:
+            network, name = Averaged([network]), f"{name}, five views"
+        results.append(Result(key, name, data, score(network.to(device), tests[data]), card))
     return results

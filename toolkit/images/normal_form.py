@@ -9,7 +9,7 @@ these constants 85 % of its test images come out byte for byte as they went in (
 import numpy as np
 from PIL import Image
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import NothingWrittenError
 
 SIDE = 28
 BOX = 20
@@ -20,13 +20,13 @@ FAINT = 0.05  # share of the brightest pixel below which a pixel does not count 
 def normal_form(ink: np.ndarray) -> np.ndarray:
     """Bring one digit, ink bright on black, uint8 of shape (H, W), into uint8 of shape (28, 28).
 
-    The brightest pixel becomes 255. Raises ``ToolkitError`` when there is no ink, or so little that
+    The brightest pixel becomes 255. Raises ``NothingWrittenError`` when there is no ink, or so little that
     none is left at this size.
     """
     peak = int(ink.max(initial=0))
     inked = ink > FAINT * peak
     if peak == 0 or not inked.any():
-        raise ToolkitError("There is no ink in this image. Expected one digit, bright on black.")
+        raise NothingWrittenError("There is no ink in this image. Expected one digit, bright on black.")
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = BOX / max(box.shape)
@@ -35,7 +35,7 @@ def normal_form(ink: np.ndarray) -> np.ndarray:
     # so every machine gets the same bytes
     scaled = np.asarray(Image.fromarray(box).resize((width, height), Image.Resampling.BICUBIC))
     if scaled.max() == 0:
-        raise ToolkitError("There is only dust in this image, no ink. Expected one digit, bright on black.")
+        raise NothingWrittenError("There is only dust in this image, no ink. Expected one digit, bright on black.")
     scaled = np.round(scaled * (255 / int(scaled.max()))).astype(np.uint8)
     canvas = np.zeros((SIDE, SIDE), np.uint8)
     top, left = (

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from toolkit.errors import ToolkitError
+from toolkit.errors import NothingWrittenError
 
 WORKING_SIDE = 640  # pixels: enough for one digit, and quick
 SMALLEST_CONTRAST = 25  # grey levels between paper and ink, below which there is only noise
@@ -15,7 +15,7 @@ def isolate_ink(grey: np.ndarray) -> np.ndarray:
     """The digit's ink, bright on black, uint8, from grey values, uint8 of shape (H, W).
 
     Paper may be lit unevenly, and either side may be the darker one: what lies along the border is taken for
-    background. Larger images are shrunk first. Raises ``ToolkitError`` when nothing stands out.
+    background. Larger images are shrunk first. Raises ``NothingWrittenError`` when nothing stands out.
     """
     shrink = WORKING_SIDE / max(grey.shape)
     if shrink < 1:
@@ -27,7 +27,7 @@ def isolate_ink(grey: np.ndarray) -> np.ndarray:
     contrast = np.clip(contrast, 0, 255).astype(np.uint8)
     threshold, inked = cv2.threshold(contrast, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     if contrast.max() < SMALLEST_CONTRAST:
-        raise ToolkitError(
+        raise NothingWrittenError(
             "No digit stands out from the background. Expected dark ink on light paper or the reverse; "
             "write it larger or take the photo closer."
         )

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import json
+import math
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -43,6 +44,11 @@ class ModelCard:
     weights_sha256: str = ""
     source_sha256: str = ""  # of the file with the network, where it is not the toolkit's
     calibration: dict[str, Any] = field(default_factory=dict)  # what its probabilities are worth
+
+    @property
+    def least_evidence(self) -> float:
+        """For an image that shows one of the classes no less may speak."""
+        return float(self.calibration.get("least_evidence", -math.inf))
 
 
 def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:

@@ -590,7 +590,7 @@ async function read(blob) {
   if (state.classes.includes(likeliest)) $("keep-class").value = likeliest;
   $("answers").replaceChildren(
     el("p", {}, el("img", { className: "pixels", src: answer.picture, alt: "the 28 by 28 pixels that the models see" })),
-    ...answer.models.map((model) => el("div", { "data-answer": model.top[0][0] }, el("h3", {}, `${model.name}: ${model.top[0][0]}`), ...model.top.map(bar))));
+    ...answer.models.map((model) => el("div", { "data-answer": model.top[0][0] }, el("h3", {}, `${model.name}: ${model.top[0][0]}${model.verdict && `, ${model.verdict}`}`), ...model.top.map(bar))));
 }
 
 // ---- 4 Look, 5 Take home -------------------------------------------------------------------------------------------

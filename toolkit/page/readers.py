@@ -85,11 +85,14 @@ class Readers:
         """What the models read in a photo, of one or of many."""
         grey, chosen = decode(sent, "The picture"), self.chosen(request)
         if shows_many(grey):
-            found = [read_many(reader.network, reader.card.classes, grey) for reader in chosen]
+            found = [
+                read_many(reader.network, reader.card.classes, grey, least=reader.card.least_evidence)
+                for reader in chosen
+            ]
             models: list[dict[str, Any]] = [
                 {
                     "name": reader.card.name,
-                    "rows": [[one.top[0][0] + "?" * (not one.sure) for one in row] for row in rows],
+                    "rows": [[str(one.answer) for one in row] for row in rows],
                 }
                 for reader, rows in zip(chosen, found, strict=True)
             ]
@@ -103,8 +106,10 @@ class Readers:
         models = []
         for reader in chosen:
             classes = reader.card.classes
-            (top,) = likeliest(reader.network, classes, image[None], min(5, len(classes)))
-            models.append({"name": reader.card.name, "top": top})
+            least = reader.card.least_evidence
+            (answer,) = likeliest(reader.network, classes, image[None], min(5, len(classes)), least)
+            verdict = "none of them, it seems" if answer.none else "" if answer.sure else "unsure"
+            models.append({"name": reader.card.name, "top": answer.top, "verdict": verdict})
         return {"many": False, "picture": _data_uri(encoded(Image.fromarray(255 - image))), "models": models}
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:

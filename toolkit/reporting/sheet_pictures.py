@@ -69,7 +69,7 @@ def draw_frames(picture: np.ndarray, frames: Sequence[Frame]) -> Image.Image:
 def draw_found(picture: np.ndarray, rows: Sequence[Sequence[Found]]) -> Image.Image:
     """Grey values, uint8 (H, W), with what a model reads on them; orange where it is not sure."""
     return draw_frames(
-        picture, [(one.box, GOOD if one.sure else DOUBTFUL, one.top[0][0]) for row in rows for one in row]
+        picture, [(one.box, GOOD if one.answer.sure else DOUBTFUL, one.answer.top[0][0]) for row in rows for one in row]
     )
 
 
