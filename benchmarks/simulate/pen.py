@@ -10,8 +10,6 @@ from benchmarks.simulate.camera import View
 from benchmarks.simulate.paper import Colour, Place
 from benchmarks.simulate.writers import SMOOTH, Stroke
 
-HOLLOW, OPENS = 1.5, 1.35  # times the usual stroke: ink thicker than this was a loop that the coarse source filled
-
 
 @dataclass(frozen=True)
 class Pen:
@@ -35,17 +33,10 @@ CHALK = Pen(darkness=0.8, colour=(236, 236, 228), width=8.0, pressure=0.2, grain
 def _pen_line(stroke: Stroke, width: float) -> np.ndarray:
     """Distance from the edge of a line ``width`` glyph pixels wide, positive inside: thinner or fatter ink.
 
-    A fatter pen adds to the ink's edge, a thinner one follows the spine. Where ink is far thicker than usual, that
-    was a loop that the source has filled: it stays, and opens in the middle where there is room.
+    A fatter pen adds to the ink's edge, a thinner one follows the spine.
     """
     half = width / 2
-    peel = stroke.usual - half
-    if peel <= 0:
-        line = stroke.depth - peel
-    else:
-        line = half * np.sqrt(np.minimum(stroke.radius / stroke.usual, HOLLOW)) - stroke.spine
-        line = np.maximum(line, np.where(stroke.radius > HOLLOW * stroke.usual, stroke.depth - peel, -np.inf))
-        line = np.minimum(line, OPENS * stroke.usual + half - stroke.depth)
+    line = half - stroke.spine if half < stroke.usual else stroke.depth + half - stroke.usual
     return cv2.GaussianBlur(line.astype(np.float32), (0, 0), min(SMOOTH, width / 5))
 
 

@@ -19,7 +19,6 @@ class Stroke:
 
     depth: np.ndarray  # from the ink's edge, positive inside
     spine: np.ndarray  # from the middle of the strokes
-    radius: np.ndarray  # half the stroke's width at the nearest point of the spine
     usual: float  # half width of the writer's strokes
     size: int  # longer side of the ink
 
@@ -40,16 +39,12 @@ def strokes_of(rows: Sequence[Sequence[str]], glyphs: Mapping[str, Sequence[np.n
     usual = float(np.median(np.concatenate([depth[spine] for depth, spine in zip(inside, spines, strict=True)])))
     strokes = []
     for ink, depth, spine in zip(inked, inside, spines, strict=True):
-        to_spine, nearest = cv2.distanceTransformWithLabels(
-            (~spine).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
-        )
-        radii = np.zeros(nearest.max() + 1, np.float32)
-        radii[nearest[spine]] = depth[spine]
+        to_spine = _distance(~spine)
         size = max(cv2.boundingRect(ink.astype(np.uint8))[2:])
         # a hand draws smooth lines; blurring lifts the valley along a line by sqrt(2 / pi) standard deviations
         smooth = cv2.GaussianBlur(to_spine, (0, 0), SMOOTH)
         to_spine = np.sqrt(np.maximum(0, smooth**2 - 2 / np.pi * SMOOTH**2))
-        strokes.append(Stroke(depth - _distance(~ink), to_spine, radii[nearest], usual, size))
+        strokes.append(Stroke(depth - _distance(~ink), to_spine, usual, size))
     return strokes
 
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from benchmarks.example_digits import FORMS, WRITERS, bitmaps, enlarge, writer_digits, writer_ink
+from benchmarks.example_digits import FORMS, PATHS, WRITERS, bitmaps, counted, writer_digits, writer_ink
+from benchmarks.pen_paths import BORDER, ENLARGEMENT, load_paths
 from toolkit.errors import ToolkitError
 from toolkit.images.normal_form import normal_form
 
@@ -13,15 +14,6 @@ from toolkit.images.normal_form import normal_form
 def test_no_image_is_in_two_sets(examples):
     images = [image.tobytes() for part in examples.values() for image in part.images]
     assert len(set(images)) == 120
-
-
-def test_enlarged_ink_is_where_the_counts_are():
-    counts = np.zeros((8, 8))
-    counts[2:6, 3:5] = 16
-    ink = enlarge(counts)
-    assert ink.shape == (160, 160)
-    assert ink[80, 80] > 240
-    assert ink[:40].max() == 0
 
 
 def test_every_image_belongs_to_one_writer_who_copied_the_same_form():
@@ -41,8 +33,11 @@ def test_a_writers_ink_is_in_file_order():
     assert end - begin == 123
     assert [len(glyphs) for glyphs in ink.values()] == [10, 13, 12, 13, 13, 13, 13, 12, 11, 13]
     fives = source.images[begin:end][source.target[begin:end] == 5]
-    for image, counts in zip(ink["5"], fives, strict=True):
-        np.testing.assert_array_equal(image, enlarge(counts))
+    edge = BORDER * ENLARGEMENT
+    for fine, thick in zip(ink["5"], bitmaps(fives), strict=True):
+        assert (fine.shape, fine.dtype) == ((160, 160), np.uint8)
+        inside = np.kron(thick, np.ones((ENLARGEMENT, ENLARGEMENT)))
+        assert (fine[edge:-edge, edge:-edge] * inside).sum() > 0.95 * fine.sum()
 
 
 def test_fourteen_writers_have_nine_or_more_of_each_digit():
@@ -65,7 +60,17 @@ def test_bitmaps_counted_again_give_the_counts():
     counts = load_digits().images[::9]
     drawn = bitmaps(counts)
     assert (drawn.shape, drawn.dtype) == ((200, 32, 32), bool)
-    np.testing.assert_array_equal(drawn.reshape(-1, 8, 4, 8, 4).sum(axis=(2, 4)), counts)
+    np.testing.assert_array_equal(counted(drawn), counts)
+
+
+def test_paths_with_a_pen_as_thick_as_then_nearly_give_back_the_counts():
+    """As nearly as enlarging the counts smoothly, which gives them back to 0.5 of 16."""
+    source = load_digits()
+    paths = load_paths(PATHS)
+    assert [path.digit for path in paths] == source.target.astype(str).tolist()
+    edge = BORDER * ENLARGEMENT
+    drawn = np.stack([path.draw(path.width)[edge:-edge, edge:-edge] for path in paths[::9]]) > 127
+    assert np.abs(counted(drawn) / ENLARGEMENT**2 - source.images[::9]).mean() < 1
 
 
 def test_a_bitmap_is_smooth_and_no_other_image_matters():
