@@ -27,6 +27,7 @@ from toolkit.reporting.sheet_pictures import draw_overlay, save_picture
 
 Colour = tuple[int, int, int]
 WIDTH, HEIGHT = 1600, 1200
+MARKER = 4.5  # width of its line, in 32nds of a digit's height
 PENS: tuple[Colour, ...] = ((25, 28, 36), (28, 42, 120), (25, 95, 60), (150, 30, 35))
 MAGNETS: tuple[Colour, ...] = ((200, 35, 40), (30, 60, 160), (25, 25, 28), (20, 120, 70), (190, 150, 20))
 PRINT = ("Room 204  Mon-Fri 8-16", "Legamaster", "PLEASE DO NOT ERASE", "Timetable, week 47", "magnetoplan ferroscript")
@@ -134,7 +135,7 @@ _inks: dict[int, dict[str, list[np.ndarray]]] = {}
 
 def _glyphs(writer: int) -> dict[str, list[np.ndarray]]:
     if writer not in _inks:
-        _inks[writer] = {name: [np.pad(g, 8) for g in glyphs] for name, glyphs in writer_ink(writer).items()}
+        _inks[writer] = {name: [np.pad(g, 8) for g in glyphs] for name, glyphs in writer_ink(writer, MARKER).items()}
     return _inks[writer]
 
 

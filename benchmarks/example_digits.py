@@ -36,15 +36,17 @@ TOGETHER = 60  # digits searched at once
 SMOOTHING = 8  # order of the binomial filter: a standard deviation of 1.4 pixels, a third of a stroke's width
 
 
-def writer_ink(writer: int) -> dict[str, list[np.ndarray]]:
-    """The digits of writer 0 to 13 in file order, for each label a fine pen's ink as ``PenPath.draw`` gives it.
+def writer_ink(writer: int, pen: float = PEN) -> dict[str, list[np.ndarray]]:
+    """The digits of writer 0 to 13 in file order, for each label ink as ``PenPath.draw`` gives it.
+
+    ``pen`` is as wide as that many of a digit's 32 pixels of height; usually fine.
 
     Mostly 13 of each, sometimes 12 or 14, but of writer 7 only 10 zeros and 11 eights, of writer 8 only 11 twos, of
     writer 12 only 11 twos and 9 eights. Writer 0 wrote the digits that the repository ships. Raises
     ``ToolkitError`` for a writer that does not exist.
     """
     paths = _paths()[_form(writer)]
-    return {name: [path.draw(PEN) for path in paths if path.digit == name] for name in DIGITS}
+    return {name: [path.draw(pen) for path in paths if path.digit == name] for name in DIGITS}
 
 
 def writer_digits(writer: int) -> LabelledImages:
