@@ -229,6 +229,7 @@ def page(
 def data_mnist(
     folder: Annotated[Path | None, Option("--mnist", help="folder that already has the four files")] = None,
     out: Annotated[Path | None, Option(help="contact sheet; without it mnist.png among the runs")] = None,
+    doubts: Annotated[int, Option(min=0, help="list and draw so many labels instead, the most doubtful first")] = 0,
 ) -> None:
     """Fetch MNIST, verify it, count it, and draw a contact sheet."""
     from toolkit.data.mnist import load_mnist, mnist_cache
@@ -237,10 +238,16 @@ def data_mnist(
 
     mnist = load_mnist(folder)
     print(f"Four files verified in {folder or mnist_cache()}")
-    for name, digits in (("training", mnist.training), ("test", mnist.test)):
+    parts = {"training": mnist.training, "test": mnist.test}
+    for name, digits in parts.items():
         print(f"{name:8} {len(digits):6,} images  {digits.said_counts()}")
         print(f"{'':8} pixels 0 to 255: mean {digits.images.mean():.2f}, standard deviation {digits.images.std():.2f}")
-    sheet = plot_contact_sheet(mnist.training, "MNIST, the first twelve of each digit")
+    if doubts:
+        from toolkit.experiments.doubting import show_doubtful
+
+        sheet = show_doubtful(parts, doubts)
+    else:
+        sheet = plot_contact_sheet(mnist.training, "MNIST, the first twelve of each digit")
     print(f"Contact sheet: {save_figure(sheet, out or runs_folder() / 'mnist.png')}")
 
 

@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from benchmarks.example_digits import writer_digits
+from benchmarks.label_errors import switch_labels
+from benchmarks.writers import draw_per_class
 from toolkit.classes import DIGITS
 from toolkit.data.labelled_images import LabelledImages
-from toolkit.evaluation.doubts import find_doubts
+from toolkit.evaluation.doubts import LEAD, RIDGE, doubt_labels, find_doubts
+from toolkit.models.bundle import load_model
+from toolkit.models.last_layer import see_features
 
 
 @pytest.fixture
@@ -12,8 +17,9 @@ def digits(examples):
     return examples["Validation Set"]
 
 
-def sure_of(labels: np.ndarray) -> np.ndarray:
-    return np.eye(10)[labels]
+def doubts_of(digits: LabelledImages, read: np.ndarray, names: list[str] | None = None) -> list[list[str]]:
+    """With a model that reads ``read``, and features by which every image is of the class it is labelled as."""
+    return find_doubts(digits, np.eye(10)[read], DIGITS, np.eye(10)[digits.labels], names)
 
 
 def changed(digits: LabelledImages, number: int, image: np.ndarray) -> LabelledImages:
@@ -23,16 +29,74 @@ def changed(digits: LabelledImages, number: int, image: np.ndarray) -> LabelledI
 
 
 def test_good_digits_raise_no_doubt(digits):
-    assert find_doubts(digits, sure_of(digits.labels), DIGITS) == [[]] * 20
+    assert doubts_of(digits, digits.labels) == [[]] * 20
 
 
-def test_a_label_the_model_contradicts_is_shown_and_kept(digits):
-    probabilities = sure_of(digits.labels)
-    probabilities[3] = 0
-    probabilities[3, [7, 1]] = 0.95, 0.05
-    assert find_doubts(digits, probabilities, DIGITS)[3] == ["read as 7 (95 % sure)"]
-    probabilities[3, [7, 1]] = 0.6, 0.4
-    assert find_doubts(digits, probabilities, DIGITS)[3] == []
+def count_found(images: LabelledImages, seed: int) -> tuple[int, int]:
+    """Of five labels that are switched those that are doubted, and of the others those that are."""
+    drawn, _ = draw_per_class(images, 8, seed)
+    wrong, switched = switch_labels(drawn, 5, seed)
+    logits, features = see_features(load_model("mnist_mlp")[0], wrong.images)
+    told = find_doubts(wrong, logits.softmax(1).numpy(), DIGITS, features)
+    doubted = {number for number, reasons in enumerate(told) if any("label" in reason for reason in reasons)}
+    return len(doubted & switched), len(doubted - switched)
+
+
+def test_a_doubted_label_is_shown_with_the_class_it_is_more_like(digits):
+    labels = digits.labels.copy()
+    labels[3] = 7
+    wrong = LabelledImages(digits.images, labels, digits.classes)
+    told = find_doubts(wrong, np.eye(10)[digits.labels], DIGITS, np.eye(10)[digits.labels])
+    assert told[3] == [f"label probably wrong, more like {digits.name(3)}"]
+    assert not any(told[:3] + told[4:])
+
+
+@pytest.mark.parametrize("classes", [DIGITS, tuple("ABCDEFGHIJ")], ids=["known", "unknown"])
+def test_of_eighty_labels_the_five_that_were_switched_are_found(classes):
+    for writer in (4, 11):
+        digits = writer_digits(writer)
+        found, false = count_found(LabelledImages(digits.images, digits.labels, classes), writer)
+        assert found >= 4
+        assert false <= 2
+
+
+def test_switched_labels_of_the_shipped_training_set_are_found(examples):
+    found, false = np.mean([count_found(examples["Training Set"], seed) for seed in range(3)], axis=0)
+    assert found >= 4
+    assert false <= 2
+
+
+def test_each_image_is_judged_as_if_the_models_had_been_fitted_without_it():
+    rng = np.random.default_rng(0)
+    labels = np.arange(12) % 3
+    features = rng.normal(size=(12, 5)) + labels[:, None]
+    others, leads = doubt_labels(features, labels, 3)
+    scaled = features / np.sqrt(((features - features.mean(axis=0)) ** 2).sum() / 12)
+    for number in range(12):
+        rest = np.arange(12) != number
+        (scores,) = Ridge(RIDGE).fit(scaled[rest], np.eye(3)[labels[rest]]).predict(scaled[[number]])
+        assert others[number] == scores.argmax()
+        assert leads[number] == pytest.approx(scores.max() - scores[labels[number]])
+
+
+def test_a_label_without_a_second_image_is_not_doubted():
+    features, labels = np.eye(3)[[0, 0, 0, 1, 1]], np.array([0, 0, 2, 1, 1])
+    assert doubt_labels(features, labels, 3)[1][2] == -np.inf
+    assert doubt_labels(features, np.array([0, 0, 1, 1, 1]), 3)[1][2] > LEAD
+    assert doubt_labels(np.zeros((2, 4)), np.array([0, 0]), 1)[1].max() <= LEAD
+
+
+def test_rows_that_changed_places_are_told_though_they_agree_with_themselves(digits):
+    exchanged = np.arange(10)
+    exchanged[[3, 4]] = 4, 3
+    told = doubts_of(digits, exchanged[digits.labels])
+    assert told[int(np.flatnonzero(digits.labels == 3)[0])] == ["read as 4, as most of 3 are"]
+    assert [bool(reasons) for reasons in told] == [label in (3, 4) for label in digits.labels]
+
+
+def test_a_hand_whose_fours_are_all_read_as_sixes_raises_no_doubt(digits):
+    misread = np.where(digits.labels == 4, 6, digits.labels)
+    assert doubts_of(digits, misread) == [[]] * 20
 
 
 def test_images_unlike_mnist(digits):
@@ -49,33 +113,19 @@ def test_images_unlike_mnist(digits):
         "no ink": np.zeros((28, 28), np.uint8),
     }
     for reason, image in cases.items():
-        found = find_doubts(changed(digits, 0, image), sure_of(digits.labels), DIGITS)
+        found = doubts_of(changed(digits, 0, image), digits.labels)
         assert any(reason in told for told in found[0]), reason
         assert found[1:] == [[]] * 19
 
 
 def test_near_duplicates_name_each_other(digits):
     twin = np.clip(digits.images[2, 0].astype(int) + 3, 0, 255).astype(np.uint8)
-    found = find_doubts(changed(digits, 5, twin), sure_of(digits.labels), DIGITS, [f"image {n}" for n in range(20)])
+    found = doubts_of(changed(digits, 5, twin), digits.labels, [f"image {n}" for n in range(20)])
     assert found[2] == ["nearly the same as image 5"]
     assert found[5] == ["nearly the same as image 2"]
-
-
-def test_of_classes_no_model_knows_the_writers_own_images_tell():
-    digits = writer_digits(0)
-    letters = LabelledImages(digits.images, digits.labels, tuple("ABCDEFGHIJ"))
-    labels = letters.labels.copy()
-    number = int(np.flatnonzero(labels == 0)[5])
-    labels[number] = 1
-    mixed_up = LabelledImages(digits.images, labels, letters.classes)
-    sure_of_sevens = np.eye(10)[np.full(len(digits), 7)]
-    assert find_doubts(mixed_up, sure_of_sevens, DIGITS)[number] == ["liker to the others of A"]
-    doubts = find_doubts(letters, sure_of_sevens, DIGITS)
-    assert not any("read as" in reason for reasons in doubts for reason in reasons)
-    assert sum("liker" in reason for reasons in doubts for reason in reasons) <= 2
 
 
 def test_a_model_that_knows_other_classes_too_has_no_say_where_it_reads_those(digits):
     some = digits.take(np.flatnonzero(digits.labels < 3))
     three = LabelledImages(some.images, some.labels, tuple("012"))
-    assert find_doubts(three, np.eye(10)[np.full(len(three), 7)], DIGITS) == [[]] * len(three)
+    assert doubts_of(three, np.full(len(three), 7)) == [[]] * len(three)

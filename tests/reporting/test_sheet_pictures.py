@@ -79,7 +79,7 @@ def test_large_photos_become_smaller_pictures(tmp_path):
 def test_contact_sheet_numbers_and_explains_doubts(examples):
     doubts = {name: [[] for _ in digits.labels] for name, digits in examples.items()}
     without = draw_sets(examples, doubts, "title")
-    doubts["Test Set"][4] = ["read as 9 (97 % sure)"]
+    doubts["Test Set"][4] = ["label probably wrong, more like 9"]
     with_doubt = draw_sets(examples, doubts, "title")
     assert not has(without, DOUBTFUL)
     assert has(with_doubt, DOUBTFUL)

@@ -33,10 +33,14 @@ Rows = list[list[tuple[Place, Digit]]]  # what was found, after corrections, wit
 
 @dataclass(frozen=True)
 class Judge:
-    """A model as a witness: ``read`` turns images, uint8 (N, 1, 28, 28), into probabilities (N, C) of its classes."""
+    """A model as a witness: ``read`` turns images, uint8 (N, 1, 28, 28), into probabilities (N, C) of its classes.
+
+    ``see`` turns them into features (N, F), by which a writer's own images are told apart.
+    """
 
     read: Callable[[np.ndarray], np.ndarray]
     classes: tuple[str, ...]
+    see: Callable[[np.ndarray], np.ndarray] = lambda images: images.reshape(len(images), -1)
 
 
 @dataclass(frozen=True, eq=False)

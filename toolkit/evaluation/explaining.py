@@ -7,7 +7,6 @@ speak. From the mean of training images of the other class that look most alike,
 for lack of the bar of a 7. docs/explain.md has what both found on made digits, and what other methods did.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,12 +14,10 @@ import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 from torch import nn
-from torch.nn import functional
 
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.scores import predict_logits
-from toolkit.models.last_layer import classifier_of
+from toolkit.models.last_layer import see_features
 
 NEAREST = 5
 ALIKE = 10  # images of the other class, whose mean is a baseline
@@ -75,7 +72,7 @@ class Explanation:
 
 def know(network: nn.Module, images: LabelledImages) -> Known:
     """``images`` with their features, made once for many explanations."""
-    return Known(images, _look(network, images.images)[1])
+    return Known(images, see_features(network, images.images)[1])
 
 
 def explain(
@@ -88,7 +85,7 @@ def explain(
     """
     if not image.any():
         raise ToolkitError("There is no ink in this image, nothing to explain. Choose another.")
-    logits, features = _look(network, image[None, None])
+    logits, features = see_features(network, image[None, None])
     answer, rival = logits[0].topk(2).indices.tolist()
     if against:
         if against not in classes or against == classes[answer]:
@@ -111,22 +108,6 @@ def explain(
         places,
         similarities[places],
     )
-
-
-def _look(network: nn.Module, images: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
-    """Logits (N, C) for images (N, 1, 28, 28), and the features that the last layer made them of."""
-    seen, thread = [], threading.get_ident()
-
-    def see(_: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-        if threading.get_ident() == thread:  # a page may have the same network read something else meanwhile
-            seen.append(inputs[0].flatten(1).float().cpu())
-
-    hook = classifier_of(network).register_forward_pre_hook(see)
-    try:
-        logits = predict_logits(network, images)
-    finally:
-        hook.remove()
-    return logits, functional.normalize(torch.cat(seen)).numpy()
 
 
 def _alike(known: LabelledImages, name: str, image: np.ndarray) -> list[np.ndarray]:

@@ -20,6 +20,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.doubts import find_doubts
 from toolkit.evaluation.scores import predict_logits
 from toolkit.models.bundle import load_model
+from toolkit.models.last_layer import see_features
 from toolkit.paths import ROOT
 from toolkit.reporting.sheet_pictures import crop_rows, draw_overlay, draw_sets, save_picture
 from toolkit.runs import Run, start_run
@@ -77,7 +78,7 @@ def divide(readings: Sequence[Reading], accept: bool, division: Division | None,
     cut = LabelledImages(np.concatenate([reading.images for reading in readings]), numbers, classes)
     names = [f"{reading.photo.name} {row}:{column}" for reading in readings for row, column in reading.found]
     probabilities = np.concatenate([reading.probabilities for reading in readings])
-    doubts = find_doubts(cut, probabilities, judge.classes, names)
+    doubts = find_doubts(cut, probabilities, judge.classes, judge.see(cut.images), names)
     return Cutting(readings, labels, cut, doubts, division, assign_sets(cut.labels, classes, seed, division))
 
 
@@ -147,7 +148,7 @@ def check_sets(folder: Path | None = None, model: str = "mnist_resnet", form: Fo
     judge = judge_with(model)
     images = together(list(sets.values()))
     names = [f"{name} {number + 1}" for name, digits in sets.items() for number in range(len(digits))]
-    doubts = find_doubts(images, judge.read(images.images), judge.classes, names)
+    doubts = find_doubts(images, judge.read(images.images), judge.classes, judge.see(images.images), names)
     remaining = iter(doubts)
     by_set = {name: [*islice(remaining, len(digits))] for name, digits in sets.items()}
     with start_run("sheet_check.py", {"digits": str(folder or ROOT), "model": model}) as run:
@@ -171,7 +172,7 @@ def judge_with(model: str) -> Judge:
     def read(images: np.ndarray) -> np.ndarray:
         return np.asarray(torch.softmax(predict_logits(network, images), dim=1).numpy())
 
-    return Judge(read, tuple(card.classes))
+    return Judge(read, tuple(card.classes), lambda images: see_features(network, images)[1])
 
 
 def _printed_division(readings: Sequence[Reading]) -> Division | None:

@@ -1,6 +1,7 @@
 """A last layer for other classes, by timm's contract: ``get_classifier`` and ``reset_classifier``."""
 
 import math
+import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,25 @@ def classifier_of(network: nn.Module) -> nn.Linear:
             "Choose a network with get_classifier() and reset_classifier() whose last layer is nn.Linear."
         )
     return layer
+
+
+def see_features(network: nn.Module, images: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
+    """Logits (N, C) for images (N, 1, 28, 28), and the features, float32 (N, F), that the last layer made them of.
+
+    The features are scaled to length 1. Raises what ``classifier_of`` raises.
+    """
+    seen, thread = [], threading.get_ident()
+
+    def see(_: nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        if threading.get_ident() == thread:  # a page may have the same network read something else meanwhile
+            seen.append(inputs[0].flatten(1).float().cpu())
+
+    hook = classifier_of(network).register_forward_pre_hook(see)
+    try:
+        logits = predict_logits(network, images)
+    finally:
+        hook.remove()
+    return logits, functional.normalize(torch.cat(seen)).numpy()
 
 
 def replace_last_layer(network: nn.Module, known: Sequence[str], wanted: Sequence[str]) -> list[str]:
