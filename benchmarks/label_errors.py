@@ -12,7 +12,8 @@ from benchmarks.example_digits import WRITERS, writer_digits
 from benchmarks.writers import draw_per_class
 from toolkit.data.image_sets import TRAINING_SET, read_all_sets
 from toolkit.data.labelled_images import LabelledImages
-from toolkit.evaluation.doubts import LEAD, doubt_labels
+from toolkit.evaluation.doubts import LEAD
+from toolkit.images.likeness import doubt_labels
 from toolkit.models.bundle import load_model, published_models
 from toolkit.models.last_layer import see_features
 

@@ -35,7 +35,7 @@ COMMANDS = [
 def test_every_command_exists(page, command):
     words = command.split()
     recipes = {recipe.name: recipe for recipe in list_recipes()}
-    assert words[0] in ("recipe", "data", "sheet", "predict", "explain", "label", "export", "doctor", "page")
+    assert words[0] in ("recipe", "data", "sheet", "predict", "explain", "label", "export", "doctor", "page", "check")
     if words[0] == "recipe" and len(words) > 1 and words[1] not in ("NAME", "--new", *WRITTEN):
         options = {f"--{option.name.replace('_', '-')}" for option in recipes[words[1]].options} | {"--help"}
         assert {word for word in words if word.startswith("--")} <= options

@@ -211,6 +211,18 @@ def doctor(digits: Digits = None) -> None:
 
 
 @app.command()
+def check(
+    zips: Annotated[list[Path], Argument(help="zips that the recipe hand_in made")],
+    mnist: Annotated[Path | None, Option(help="folder with MNIST's files; the cache, or none, if not given")] = None,
+) -> None:
+    """For teachers: is what was handed in complete, unchanged, and as good as its workbook says?"""
+    from toolkit.experiments.checking import check_zips
+
+    if not check_zips(zips, mnist):
+        raise typer.Exit(1)
+
+
+@app.command()
 def page(
     port: Annotated[int, Option(help="where it listens, on this machine alone; 0 takes any free port")] = 8360,
     phone: Annotated[
@@ -242,13 +254,14 @@ def data_mnist(
     for name, digits in parts.items():
         print(f"{name:8} {len(digits):6,} images  {digits.said_counts()}")
         print(f"{'':8} pixels 0 to 255: mean {digits.images.mean():.2f}, standard deviation {digits.images.std():.2f}")
+    out = out or runs_folder() / "mnist.png"
     if doubts:
-        from toolkit.experiments.doubting import show_doubtful
+        from toolkit.experiments.cutting import show_doubtful
 
-        sheet = show_doubtful(parts, doubts)
+        show_doubtful(parts, doubts, out)
     else:
-        sheet = plot_contact_sheet(mnist.training, "MNIST, the first twelve of each digit")
-    print(f"Contact sheet: {save_figure(sheet, out or runs_folder() / 'mnist.png')}")
+        save_figure(plot_contact_sheet(mnist.training, "MNIST, the first twelve of each digit"), out)
+    print(f"Contact sheet: {out}")
 
 
 @data.command("example")

@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import re
 import stat
 import sys
 import zipfile
@@ -18,6 +19,7 @@ from toolkit.errors import ToolkitError
 
 MOST_BYTES = 50_000_000  # of a record; the longest comparison's has 1 % of that
 MOST_ENTRIES = 10_000  # of an archive
+OUTWARD = re.compile(r"^[/\\]|^.:|(^|[/\\])\.\.([/\\]|$)")  # names of places outside an archive
 WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for who writes into a pipe
 
 
@@ -65,14 +67,22 @@ def read_unpacked(path: Path, most: int) -> bytearray:
 
 
 def read_archive(path: Path, suffix: str, most: int) -> dict[str, bytes]:
-    """The files of a .zip whose names end in ``suffix``, by name; ``most`` counts all of them unpacked."""
+    """The files of a .zip whose names end in ``suffix``, by name; ``most`` counts all of them unpacked.
+
+    No name leads out of a folder, and none is a link. Raises ``ToolkitError`` for all else.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(read_file(path, most))) as archive:
             entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
             chosen = [entry for entry in entries if entry.filename.endswith(suffix)]
             # no entry unpacks to more than it says: zipfile stops there
             if sum(entry.file_size for entry in chosen) > most or len(chosen) > MOST_ENTRIES:
-                raise ToolkitError(f"{path} unpacks to more than {most / 1e6:g} MB. Take a part of it.")
+                raise ToolkitError(
+                    f"{path} unpacks to more than {most / 1e6:g} MB or {MOST_ENTRIES:,} files. Take a part."
+                )
+            for entry in chosen:
+                if stat.S_ISLNK(entry.external_attr >> 16) or OUTWARD.search(entry.filename):
+                    raise ToolkitError(f"{path} holds {entry.filename}, which leads out of it. Pack it anew.")
             return {entry.filename: archive.read(entry) for entry in chosen}
     except ToolkitError:
         raise

@@ -1,13 +1,12 @@
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
 
 from benchmarks.example_digits import writer_digits
 from benchmarks.label_errors import switch_labels
 from benchmarks.writers import draw_per_class
 from toolkit.classes import DIGITS
 from toolkit.data.labelled_images import LabelledImages
-from toolkit.evaluation.doubts import LEAD, RIDGE, doubt_labels, find_doubts
+from toolkit.evaluation.doubts import find_doubts
 from toolkit.models.bundle import load_model
 from toolkit.models.last_layer import see_features
 
@@ -66,26 +65,6 @@ def test_switched_labels_of_the_shipped_training_set_are_found(examples):
     assert false <= 2
 
 
-def test_each_image_is_judged_as_if_the_models_had_been_fitted_without_it():
-    rng = np.random.default_rng(0)
-    labels = np.arange(12) % 3
-    features = rng.normal(size=(12, 5)) + labels[:, None]
-    others, leads = doubt_labels(features, labels, 3)
-    scaled = features / np.sqrt(((features - features.mean(axis=0)) ** 2).sum() / 12)
-    for number in range(12):
-        rest = np.arange(12) != number
-        (scores,) = Ridge(RIDGE).fit(scaled[rest], np.eye(3)[labels[rest]]).predict(scaled[[number]])
-        assert others[number] == scores.argmax()
-        assert leads[number] == pytest.approx(scores.max() - scores[labels[number]])
-
-
-def test_a_label_without_a_second_image_is_not_doubted():
-    features, labels = np.eye(3)[[0, 0, 0, 1, 1]], np.array([0, 0, 2, 1, 1])
-    assert doubt_labels(features, labels, 3)[1][2] == -np.inf
-    assert doubt_labels(features, np.array([0, 0, 1, 1, 1]), 3)[1][2] > LEAD
-    assert doubt_labels(np.zeros((2, 4)), np.array([0, 0]), 1)[1].max() <= LEAD
-
-
 def test_rows_that_changed_places_are_told_though_they_agree_with_themselves(digits):
     exchanged = np.arange(10)
     exchanged[[3, 4]] = 4, 3
@@ -129,3 +108,9 @@ def test_a_model_that_knows_other_classes_too_has_no_say_where_it_reads_those(di
     some = digits.take(np.flatnonzero(digits.labels < 3))
     three = LabelledImages(some.images, some.labels, tuple("012"))
     assert doubts_of(three, np.full(len(three), 7)) == [[]] * len(three)
+
+
+def test_images_that_are_alike_are_told_by_their_places(digits):
+    images = np.repeat(digits.images[:1], 3, axis=0)
+    same = LabelledImages(images, digits.labels[[0, 0, 0]], digits.classes)
+    assert doubts_of(same, same.labels)[1] == ["nearly the same as 1", "nearly the same as 3"]

@@ -16,6 +16,10 @@ from benchmarks.simulate import save_photo
 from tests.conftest import simulate_note
 from toolkit.cli import main
 from toolkit.data.image_sets import ASSIGNMENT_4, find_problems
+from toolkit.data.labelled_images import LabelledImages
+from toolkit.experiments import cutting
+from toolkit.experiments.cutting import show_doubtful
+from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT, runs_folder
 
 NOTE = ["--rows", "01234", "--per-class", "4,1,1", "--model", "mnist_cnn"]  # five rows of six
@@ -160,6 +164,28 @@ def test_sets_that_exist_are_looked_over(run, digits):
     assert "Test Set 7, 3: " in told
     assert "off centre" in told
     assert "contact_sheet.png" in told
+
+
+def test_the_most_doubtful_labels_of_all_parts_are_listed_and_drawn(examples, capsys, tmp_path):
+    test = examples["Test Set"]
+    labels = test.labels.copy()
+    labels[3] = (labels[3] + 4) % 10
+    parts = {**examples, "Test Set": LabelledImages(test.images, labels, test.classes)}
+    show_doubtful(parts, 3, tmp_path / "a.png", "mnist_mlp")
+    said = capsys.readouterr().out.splitlines()
+    assert f"{labels[3]}: Test Set 4, more like {test.name(3)}" in said
+    assert len(said) <= 3
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.height > 300
+
+
+def test_data_mnist_shows_doubtful_labels_when_asked(run, idx_files, tmp_path, monkeypatch):
+    monkeypatch.setattr(cutting, "load_model", lambda _: load_model("mnist_mlp"))  # needs no timm
+    status, said, _ = run("data", "mnist", "--mnist", idx_files, "--doubts", "5", "--out", tmp_path / "a.png")
+    assert status == 0
+    assert said.count("more like") <= 5
+    assert f"Contact sheet: {tmp_path / 'a.png'}" in said
+    assert (tmp_path / "a.png").exists()
 
 
 def test_the_template_is_written(run, tmp_path):

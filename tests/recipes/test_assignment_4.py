@@ -21,6 +21,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.evaluation.statistics import nats
 from toolkit.experiments import comparing, tuning
+from toolkit.experiments.checking import check_zips
 from toolkit.experiments.submission import collect_evidence, find_submission
 from toolkit.paths import sha256_of
 from toolkit.reporting.report import tell
@@ -153,6 +154,14 @@ def test_unpacked_elsewhere_the_evaluation_gives_the_same_numbers(done, tmp_path
     for key, record in json.loads((theirs / "scores.json").read_text()).items():
         assert record["confusion"] == ours[key]["confusion"]
         assert record["loss"] == pytest.approx(ours[key]["loss"])
+
+
+def test_a_teachers_check_finds_nothing_wrong(done, place, capsys):
+    assert check_zips([done / ZIP], place)
+    row = capsys.readouterr().out.splitlines()[1].split()
+    scores = read_json(latest_run("evaluate_models"), "scores.json")
+    assert row[1:] == [*(f"{record['correct']}/20" for record in scores.values()), "ok"]
+    assert len(openings()) == 1
 
 
 def test_what_is_missing_is_named_with_the_command_that_makes_it(done, place, tmp_path):

@@ -12,7 +12,7 @@ from toolkit.data.corrections import NOTHING, Corrections, Place
 from toolkit.data.sheet_layout import Layout, PageCode, parse_code, parse_rows
 from toolkit.errors import ToolkitError, naming
 from toolkit.images.box import Box
-from toolkit.images.likeness import likeness_to_classes
+from toolkit.images.likeness import doubt_labels
 from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_rgb
 from toolkit.images.sheet import Digit, Sheet, Stroke, cut, find_rows, scan
@@ -33,10 +33,7 @@ Rows = list[list[tuple[Place, Digit]]]  # what was found, after corrections, wit
 
 @dataclass(frozen=True)
 class Judge:
-    """A model as a witness: ``read`` turns images, uint8 (N, 1, 28, 28), into probabilities (N, C) of its classes.
-
-    ``see`` turns them into features (N, F), by which a writer's own images are told apart.
-    """
+    """A model as a witness of images, uint8 (N, 1, 28, 28): its probabilities (N, C), the features (N, F) it sees."""
 
     read: Callable[[np.ndarray], np.ndarray]
     classes: tuple[str, ...]
@@ -83,7 +80,7 @@ class Reading:
     def clarity(self) -> float:
         """How well the images read this way up: the mean probability of the promised classes that the judge knows.
 
-        Of others, the writer's own images tell: the share that is likest to the rest of the promised class. With a
+        Of others, the writer's own images tell: the share that is of the promised class by all others. With a
         wrong count there are no labels to compare with: then how sure the judge is of anything.
         """
         if self.complaints:
@@ -94,7 +91,8 @@ class Reading:
             return float(np.mean([self.probabilities[number, self.known.index(names[number])] for number in known]))
         classes = natural_order(names)
         labels = np.array([classes.index(name) for name in names])
-        return float((likeness_to_classes(self.images, labels, len(classes)).argmax(axis=1) == labels).mean())
+        likeliest, _ = doubt_labels(self.images.reshape(len(labels), -1), labels, len(classes))
+        return float((likeliest == labels).mean())
 
     def wrong(self) -> list[bool]:
         """Whether each image stands in a row that is not as promised; all do where even the number of rows is not."""

@@ -8,14 +8,13 @@ import numpy as np
 from scipy.ndimage import center_of_mass
 
 from toolkit.data.labelled_images import LabelledImages
-from toolkit.images.likeness import similarities
+from toolkit.images.likeness import doubt_labels
 from toolkit.images.normal_form import BOX, FAINT, MIDDLE
 
 INK = (9.0, 75.0)  # mean grey value: 998 of 1,000 of MNIST's training digits lie between
 OFF_CENTRE = 1.5  # pixels: rounding takes 0.7
 ALIKE = 0.98  # cosine of two images: the same one twice, or one photo cut twice
-LEAD = 0.3  # by which another class's score, 0 to 1, must exceed the label's: 0.25 to 0.4 do as well
-RIDGE = 0.5  # weight of the penalty; so do 0.3 to 2 (benchmarks/label_errors.py)
+LEAD = 0.3  # of another class's score over the label's: 0.25 to 0.4 do as well (benchmarks/label_errors.py)
 
 
 def find_doubts(
@@ -43,31 +42,12 @@ def find_doubts(
         # rows that changed places bear each other out; a model that misreads a hand does so in one direction
         elif own != name and own == mostly.get(name) and mostly.get(own, own) != own:
             reasons.append(f"read as {own}, as most of {name} are")
-    for begin, block in similarities(images.images):
-        for i, j in np.argwhere(block > ALIKE):
-            doubts[begin + i].append(f"nearly the same as {names[j]}")
+    flat = images.images.reshape(len(images), -1).astype(np.float32)
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1)
+    for number, image in enumerate(flat):  # one by one: all at once would take the memory of their number squared
+        twins = np.flatnonzero(flat @ image > ALIKE).tolist()
+        doubts[number] += [f"nearly the same as {names[twin]}" for twin in twins if twin != number]
     return doubts
-
-
-def doubt_labels(features: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """The class that all other images find likeliest for each, int64 (N,), and by how much it leads the label's, (N,).
-
-    A class is scored by ridge regression on ``features``, (N, F), towards 1 for its images and 0 for the others. Each
-    image is judged by models fitted without it, which least squares gives without fitting them (Allen, "The
-    relationship between variable selection and data augmentation and a method for prediction", 1974). The leads are
-    the normalised margins of Northcutt, Jiang and Chuang, "Confident learning", 2021, and -inf where a label has no
-    second image.
-    """
-    centred = features.astype(np.float64) - features.mean(axis=0)
-    centred /= np.sqrt((centred**2).sum() / len(centred)) or 1
-    inverse = np.linalg.inv(centred.T @ centred + RIDGE * np.eye(centred.shape[1]))
-    targets = np.eye(classes)[labels]
-    fitted = targets.mean(axis=0) + centred @ (inverse @ (centred.T @ targets))
-    leverage = 1 / len(centred) + ((centred @ inverse) * centred).sum(axis=1)
-    scores = targets - (targets - fitted) / np.maximum(1 - leverage, 1e-9)[:, None]
-    alone = np.bincount(labels, minlength=classes)[labels] < 2
-    leads = scores.max(axis=1) - scores[np.arange(len(labels)), labels]
-    return scores.argmax(axis=1), np.where(alone, -np.inf, leads)
 
 
 def _unlike_mnist(image: np.ndarray) -> list[str]:

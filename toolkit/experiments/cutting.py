@@ -19,6 +19,7 @@ from toolkit.data.splits import USUAL_DIVISION, Division, assign_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.doubts import find_doubts
 from toolkit.evaluation.scores import predict_logits
+from toolkit.images.likeness import doubt_labels
 from toolkit.models.bundle import load_model
 from toolkit.models.last_layer import see_features
 from toolkit.paths import ROOT
@@ -163,6 +164,19 @@ def check_sets(folder: Path | None = None, model: str = "mnist_resnet", form: Fo
         print(f"Form: as {form.name} asks")
     print(f"Doubtful: {sum(map(bool, doubts))} of {len(images)}. Look at {picture}")
     return picture
+
+
+def show_doubtful(parts: Mapping[str, LabelledImages], most: int, out: Path, model: str = "mnist_resnet") -> None:
+    """List the ``most`` doubtful labels of all ``parts`` together, by a model's features, and draw them on ``out``."""
+    images = together(list(parts.values()))
+    likelier, leads = doubt_labels(judge_with(model).see(images.images), images.labels, len(images.classes))
+    worst = np.argsort(-leads, kind="stable")[: min(most, (leads > 0).sum())]
+    places = [f"{name} {number:,}" for name, part in parts.items() for number in range(1, len(part) + 1)]
+    reasons = [[f"{places[i]}, more like {images.classes[likelier[i]]}"] for i in worst]
+    for i, (reason,) in zip(worst, reasons, strict=True):
+        print(f"{images.name(i)}: {reason}")
+    title = f"The {len(worst)} labels of {len(images):,} most in doubt"
+    save_picture(draw_sets({"labelled so": images.take(worst)}, {"labelled so": reasons}, title), out)
 
 
 def judge_with(model: str) -> Judge:

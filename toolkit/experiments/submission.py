@@ -1,6 +1,7 @@
 """What belongs together: an evaluation, the runs it evaluated, and what the report is written from."""
 
 import csv
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from toolkit.reporting.report import Evidence, FineTuned, Picture
 from toolkit.reporting.sheet_pictures import save_picture
 from toolkit.runs import find_run, read_json, read_record
 
+SUMS = "Code/SHA256SUMS"  # of all other files: sha256sum -c reads it
 PAGE = 1200  # pixels: a photo in the report is no wider
 EVALUATE = """From this folder, with Python 3.10 or newer:
 
@@ -157,4 +159,6 @@ def check_and_collect(report: Path, workbook: Path, digits: Path | None) -> dict
         files[f"Code/fine_tuned/{name}/{CARD}"] = strip_card((place / CARD).read_bytes())
     files["Code/EVALUATE.txt"] = EVALUATE.format(model=submission.record["options"]["model"]).encode()
     files |= set_files(folder)
-    return files | {path.name: path.read_bytes() for path in (report, workbook, ROOT / "requirements.txt")}
+    files |= {path.name: path.read_bytes() for path in (report, workbook, ROOT / "requirements.txt")}
+    sums = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items()]
+    return files | {SUMS: "".join(sums).encode()}

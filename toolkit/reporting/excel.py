@@ -125,16 +125,31 @@ def fill_template(template: Path, path: Path, results: Sequence[Result]) -> None
         workbook.save(temporary)
 
 
-def match_template(template: Path) -> tuple[Workbook, dict[str, Cell]]:
-    """An instructor's workbook and the cell in it that each of the ``ENTRIES`` belongs to.
+def read_results(path: Path) -> dict[str, float]:
+    """The accuracies, by ``ENTRIES``, in a workbook of our own or an instructor's; raises as ``match_template``."""
+    workbook = _open(path)
+    if "Results" in workbook.sheetnames:  # the first may have been left out
+        column = workbook["Results"].iter_rows(2, 1 + len(ENTRIES), 5, 5, values_only=True)
+        said = dict(zip(reversed(ENTRIES), [value for (value,) in column if value is not None][::-1], strict=False))
+    else:
+        said = {key: cell.value for key, cell in match_template(path, filled=True)[1].items()}
+    return {key: value for key, value in said.items() if isinstance(value, int | float) and 0 <= value <= 1}
+
+
+def _open(path: Path) -> Workbook:
+    try:
+        read_archive(path, "", MOST_UNPACKED)
+        return load_workbook(path)
+    except Exception as error:  # openpyxl checks little: what is damaged raises whatever it stumbles over
+        raise ToolkitError(f"{path} is no .xlsx workbook: {error}. Save it as .xlsx.") from error
+
+
+def match_template(template: Path, filled: bool = False) -> tuple[Workbook, dict[str, Cell]]:
+    """An instructor's workbook and the cell in it, empty or ``filled``, that each of the ``ENTRIES`` belongs to.
 
     Raises ``ToolkitError`` when it is no workbook, or an entry finds no cell or several.
     """
-    try:
-        read_archive(template, "", MOST_UNPACKED)
-        workbook = load_workbook(template)
-    except Exception as error:  # openpyxl checks little: what is damaged raises whatever it stumbles over
-        raise ToolkitError(f"{template} is no .xlsx workbook: {error}. Save it as .xlsx.") from error
+    workbook = _open(template)
     found: dict[str, list[tuple[Cell, str]]] = {key: [] for key in ENTRIES}
     for sheet in workbook.worksheets:
         if sheet.max_row * sheet.max_column > MOST_CELLS:
@@ -143,7 +158,7 @@ def match_template(template: Path) -> tuple[Workbook, dict[str, Cell]]:
                 "Delete what lies far from the table, or leave out --template."
             )
         for cell in (cell for row in sheet.iter_rows(max_col=max(2, sheet.max_column)) for cell in row):
-            if isinstance(cell, Cell) and cell.value is None:
+            if isinstance(cell, Cell) and isinstance(cell.value, int | float if filled else type(None)):
                 left, above = _headings(sheet, cell)
                 if key := _entry(left, above):
                     found[key].append((cell, above))
@@ -154,7 +169,7 @@ def match_template(template: Path) -> tuple[Workbook, dict[str, Cell]]:
         if len(cells) != 1:
             named = ", ".join(f"{c.parent.title}!{c.coordinate}" for c in cells) or "none"
             raise ToolkitError(
-                f"{template}: cells for {meaning}: {named}; expected one empty cell whose row or column heading "
+                f"{template}: cells for {meaning}: {named}; expected one cell whose row or column heading "
                 "names it. Fill it by hand, or leave out --template."
             )
         places[key] = cells[0]

@@ -162,26 +162,18 @@ def plot_misread(digits: LabelledImages, probabilities: np.ndarray, title: str, 
     predicted, names = probabilities.argmax(axis=1), [short(name) for name in digits.classes]
     wrong = np.flatnonzero(predicted != digits.labels)
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")]
-    said = [
-        f"{names[digits.labels[i]]} read as {names[predicted[i]]}\n{100 * probabilities[i, predicted[i]]:.0f} % sure"
-        for i in wrong[:most]
-    ]
-    more = f", the {most} surest shown" if len(wrong) > most else ""
-    return plot_captioned(digits, wrong, said, f"{title}: {len(wrong) or 'none'} of {len(digits)} misread{more}")
-
-
-def plot_captioned(
-    digits: LabelledImages, places: Sequence[int] | np.ndarray, said: Sequence[str], title: str
-) -> Figure:
-    """The images at ``places``, as many as there are captions, eight in a row."""
-    columns = max(1, min(8, len(said)))
-    rows = math.ceil(len(said) / columns)
+    drawn = wrong[:most]
+    columns = max(1, min(8, len(drawn)))
+    rows = math.ceil(len(drawn) / columns)
     figure = Figure(figsize=(max(4.5, 1.15 * columns), 1.55 * rows + 0.5), layout="constrained")
     if rows:
         figure.subplots(rows, columns)
-    for axes, i, caption in zip(figure.axes, places, said, strict=False):
-        _show(axes, digits.images[i, 0], caption)
-    _without_axes(figure, title)
+    for axes, i in zip(figure.axes, drawn, strict=False):
+        sure = 100 * probabilities[i, predicted[i]]
+        said = f"{names[digits.labels[i]]} read as {names[predicted[i]]}\n{sure:.0f} % sure"
+        _show(axes, digits.images[i, 0], said)
+    more = f", the {most} surest shown" if len(wrong) > most else ""
+    _without_axes(figure, f"{title}: {len(wrong) or 'none'} of {len(digits)} misread{more}")
     return figure
 
 
