@@ -99,6 +99,14 @@ def test_a_card_with_wrong_types_or_of_a_giant_is_refused(change, small_model):
         load_model(small_model)
 
 
+def test_a_giant_of_timms_is_not_built(small_model):
+    path = small_model / CARD
+    giant = {"architecture": "timm:resnet101", "arguments": {}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **giant}))
+    with pytest.raises(ToolkitError, match="describes a larger network than"):
+        load_model(small_model)
+
+
 def test_an_unknown_name_is_refused_with_the_closest_one():
     with pytest.raises(ToolkitError, match="Did you mean 'mnist_resnet'"):
         load_model("mnist_resnt")

@@ -17,8 +17,8 @@ from torch import nn
 from toolkit.classes import MOST
 from toolkit.doors import read_file, read_json
 from toolkit.errors import ToolkitError
-from toolkit.models import ARCHITECTURES, build_model
-from toolkit.models.own import source_sha256
+from toolkit.models import build_model
+from toolkit.models.own import is_own, source_sha256
 from toolkit.paths import CHECKPOINTS, write_file
 
 WEIGHTS = "model.safetensors"
@@ -116,7 +116,7 @@ def _check_size(folder: Path, card: ModelCard, size: int) -> None:
     said = json.dumps(card.arguments)
     numbers = [float(number) for number in re.findall(r"\d+(?:\.\d*)?(?:e[+-]?\d+)?", said)]
     larger = len(said) >= MOST_SAID or max(numbers, default=0) >= MOST_SAID or len(card.classes) > MOST
-    if not larger and card.architecture in ARCHITECTURES:
+    if not larger and not is_own(card.architecture):
         with torch.device("meta"):  # shapes only
             sketch = build_model(card.architecture, len(card.classes), **card.arguments)
         larger = sum(tensor.numel() * tensor.element_size() for tensor in sketch.state_dict().values()) > size
