@@ -24,7 +24,7 @@ from toolkit.models.bundle import CARD, ModelCard, load_model
 from toolkit.reporting.excel import ENTRIES, read_results
 from toolkit.training.adapting import load_for
 
-MOST_UNPACKED = 200_000_000  # bytes: six times what a zip holds
+MOST_UNPACKED = 200_000_000  # bytes: eight times what a zip holds
 NEARLY = 2e-4  # of MNIST's images that another processor may read otherwise
 MOST_TOLD = 3  # problems of a zip
 

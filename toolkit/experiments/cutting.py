@@ -176,7 +176,7 @@ def show_doubtful(parts: Mapping[str, LabelledImages], most: int, out: Path, mod
     for i, (reason,) in zip(worst, reasons, strict=True):
         print(f"{images.name(i)}: {reason}")
     title = f"The {len(worst)} labels of {len(images):,} most in doubt"
-    save_picture(draw_sets({"labelled so": images.take(worst)}, {"labelled so": reasons}, title), out)
+    save_picture(draw_sets({"label": images.take(worst)}, {"label": reasons}, title), out)
 
 
 def judge_with(model: str) -> Judge:
