@@ -128,6 +128,7 @@ CHANGES = {
     ),
     f"{WORKBOOK} cannot be read": lambda files: with_sums(without(files, WORKBOOK)),
     f"{WORKBOOK} is no .xlsx workbook": lambda files: with_sums({**files, WORKBOOK: b"no"}),
+    "[31mred is missing.": lambda files: {**files, SUMS: files[SUMS] + b"0  \x1b[31mred\n"},
     "holds no Training Set.": lambda files: {"a.txt": b"a"},
 }
 
@@ -142,6 +143,7 @@ def test_what_was_changed_is_told_in_its_row(complaint, run, files, tmp_path):
     assert (status, error) == (1, "")
     _, row = said.splitlines()
     assert complaint in row
+    assert row.isprintable()
     assert "/tmp" not in row.replace(str(tmp_path), "")
 
 

@@ -16,7 +16,7 @@ from toolkit.data.image_sets import ASSIGNMENT_4, TEST_SET, TRAINING_SET, find_p
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.mnist import is_cached, load_mnist
 from toolkit.doors import read_archive, read_json
-from toolkit.errors import ToolkitError
+from toolkit.errors import ToolkitError, printable
 from toolkit.evaluation.scores import Scores, score
 from toolkit.experiments.evaluating import check_runs
 from toolkit.experiments.submission import SUMS
@@ -48,7 +48,7 @@ def check_zips(zips: Sequence[Path], mnist: Path | None = None) -> bool:
         seen[path] = images
         right = [f"{scores[key].correct:,}/{scores[key].n:,}" if key in scores else "-" for key in ENTRIES]
         more = [f"({len(problems) - MOST_TOLD} more)"] if len(problems) > MOST_TOLD else []
-        rows.append([str(path), *right, " ".join(problems[:MOST_TOLD] + more) or "ok"])
+        rows.append([printable(str(path)), *right, " ".join(problems[:MOST_TOLD] + more) or "ok"])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(map(str.ljust, row, [*widths[:-1], 0])))
@@ -81,8 +81,8 @@ def _check(
                 scores = _measure(folder / "Code", found, mnist, on_mnist)
                 problems += _wrong_accuracies(folder, scores)
         except (ToolkitError, OSError, ValueError) as error:  # the system refuses some names
-            problems.append(str(ToolkitError(str(error))))
-    return scores, [line.replace(f"{folder}{os.sep}", "") for line in problems], images
+            problems.append(str(error))
+    return scores, [str(ToolkitError(line.replace(f"{folder}{os.sep}", ""))) for line in problems], images
 
 
 def _wrong_sums(files: Mapping[str, bytes]) -> list[str]:
