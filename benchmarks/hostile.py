@@ -22,6 +22,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,7 +32,7 @@ from openpyxl import Workbook
 from PIL import Image
 
 from benchmarks.simulate.printed import draw_template
-from toolkit.classes import parse_names
+from toolkit.classes import DIGITS, parse_names
 from toolkit.data.csv_digits import read_labelled_csv
 from toolkit.data.sheets import labels_of, read_photo
 from toolkit.doors import read_archive
@@ -39,10 +40,11 @@ from toolkit.errors import LONGEST, ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.images.reading import read_grey, read_rgb
 from toolkit.images.template import find_page, read_code
-from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model
+from toolkit.models import build_model
+from toolkit.models.bundle import CARD, WEIGHTS, ModelCard, find_model, load_model, save_model
 from toolkit.paths import ROOT
 from toolkit.reporting.excel import match_template
-from toolkit.reporting.hand_in import zip_name
+from toolkit.reporting.hand_in import set_files, write_zip, zip_name
 from toolkit.reporting.report import Picture, _blocks, typeset
 from toolkit.runs import find_run
 
@@ -198,6 +200,31 @@ def card_door(folder: Path) -> Iterator[tuple[str, Callable[[random.Random], Non
         yield name, prepare, lambda place=place: load_model(place)
 
 
+def hand_in() -> dict[str, bytes]:
+    """What a student hands in, with small models that learned nothing, by the path of each file in the zip."""
+    files = set_files(ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        for place, recipe in (
+            ("checkpoints/small", "pretrain_mnist"),
+            ("fine_tuned/last_layer", "finetune_last_layer"),
+            ("fine_tuned/more_layers", "finetune_two_layers"),
+        ):
+            card = ModelCard("small", "mlp", {"hidden": [8]}, list(DIGITS), {}, recipe, {}, {})
+            if "fine_tuned" in place:
+                started = json.loads(files[f"Code/checkpoints/small/{CARD}"])["weights_sha256"]
+                card = replace(card, started_from=started)
+            save_model(Path(folder) / place, build_model("mlp", hidden=(8,)), card)
+            for name in (CARD, WEIGHTS):
+                files[f"Code/{place}/{name}"] = (Path(folder) / place / name).read_bytes()
+    workbook = Workbook()
+    workbook.active.title = "Results"
+    for row in (["Model", "Test data", "Images", "Right", "Accuracy"], *(["m", "t", 20, 2, 0.1] for _ in range(4))):
+        workbook.active.append(row)
+    stream = io.BytesIO()
+    workbook.save(stream)
+    return {**files, "Assignment 4 Results.xlsx": stream.getvalue()}
+
+
 def read_page(path: Path) -> object:
     """What the cutter reads of a printed page."""
     photo = read_rgb(path)
@@ -257,6 +284,8 @@ def main(
 ) -> None:
     """Print a row for every door."""
     warnings.simplefilter("ignore")
+    from toolkit.experiments.checking import _check  # timm warns on import
+
     chance = random.Random(seed)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     bad: Counter[str] = Counter()
@@ -325,12 +354,24 @@ def main(
         page = {"title": "", "authors": [], "ids": [], "sections": []}
         return lambda: typeset(folder / "a.pdf", page, [Picture(folder / name, "a")])
 
+    whole = hand_in()
+
+    def hand_ins(folder: Path) -> Callable[[], object]:
+        name = chance.choice([name for name in whole if "Set/" not in name or chance.random() < 0.02])
+        content = whole[name]
+        card = as_json(json.loads(content), chance) if name.endswith(CARD) else damaged(content, [content], chance)
+        path = write_zip(folder / "a.zip", {**whole, name: card})
+        if chance.random() < 0.2:
+            path.write_bytes(damaged(path.read_bytes(), [content], chance))
+        return lambda: _check(path, None, {})
+
     def bombs(folder: Path) -> Callable[[], object]:
         named = {
             "a.csv.gz": read_labelled_csv,
             "a.zip": read_labelled_csv,
             "a.xlsx": match_template,
             "a.png": read_page,
+            "b.zip": lambda path: _check(path, None, {}),
         }
         name, door = chance.choice(list(named.items()))
         path = bomb(folder / name)
@@ -343,6 +384,7 @@ def main(
         ("archives", 2000, files(tables()[2:], lambda path: read_archive(path, "", 10_000_000))),
         ("workbooks", 2000, files(workbooks(), match_template)),
         ("cards and weights", 2000, cards),
+        ("what is handed in", 500, hand_ins),
         ("records of runs", 2000, records),
         ("names", 2000, names),
         ("words of the report", 2000, words),
