@@ -4,7 +4,7 @@
     python -m toolkit recipe assignment_2 --ids 111111111 --csv train.csv
 
 Needs   MNIST (fetched once), or Kaggle's "Digit Recognizer" as CSV.
-Expect  the time of analyze_mlp and analyze_cnn (docs/results.md). Run again after an interruption, it goes on where it
+Expect  the time of analyze_mlp and analyze_cnn (docs/record.md). Run again after an interruption, it goes on where it
         stopped.
 """
 

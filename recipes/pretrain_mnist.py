@@ -6,7 +6,7 @@
     python -m toolkit recipe pretrain_mnist --model timm:mobilenetv3_small_050 --epochs 5
 
 Needs   MNIST (fetched once). A network of your own goes into recipes/: docs/your_own_recipe.md.
-Expect  see docs/results.md for the accuracy, time and curve of each.
+Expect  see docs/record.md for the accuracy, time and curve of each.
 """
 
 from pathlib import Path

@@ -5,7 +5,7 @@
     python -m toolkit recipe train_mlp --csv train.csv
 
 Needs   MNIST (fetched once), or Kaggle's "Digit Recognizer" as CSV.
-Expect  see docs/results.md; the loop is toolkit/training/plain_sgd.py.
+Expect  see docs/record.md; the loop is toolkit/training/plain_sgd.py.
 """
 
 from pathlib import Path

@@ -41,7 +41,7 @@ class Adaptation:
 
 FACTOR_NAMES = {"lr": "learning rate", "batch_size": "batch size", "augment": "augmentation"}  # where words differ
 
-# rates at which benchmarks/writers.py found 80 digits best learned (docs/results.md), by the number of layers
+# rates at which benchmarks/writers.py found 80 digits best learned (docs/record.md), by the number of layers
 ADAPTATIONS: dict[int | None, Adaptation] = {
     1: Adaptation(layers=1, lr=2e-2),
     2: Adaptation(layers=2, lr=1e-2),
