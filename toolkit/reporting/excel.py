@@ -128,8 +128,9 @@ def fill_template(template: Path, path: Path, results: Sequence[Result]) -> None
 def read_results(path: Path) -> dict[str, float]:
     """The accuracies, by ``ENTRIES``, in a workbook of our own or an instructor's; raises as ``match_template``."""
     workbook = _open(path)
-    if "Results" in workbook.sheetnames:  # the first may have been left out
-        column = workbook["Results"].iter_rows(2, 1 + len(ENTRIES), 5, 5, values_only=True)
+    first = workbook.worksheets[0] if workbook.worksheets else None
+    if first and (first.title, first["E1"].value) == ("Results", "Accuracy"):  # our own, which may leave the first out
+        column = first.iter_rows(2, 1 + len(ENTRIES), 5, 5, values_only=True)
         said = dict(zip(reversed(ENTRIES), [value for (value,) in column if value is not None][::-1], strict=False))
     else:
         said = {key: cell.value for key, cell in match_template(path, filled=True)[1].items()}
