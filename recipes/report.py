@@ -36,10 +36,11 @@ def run(
         except UnicodeDecodeError as error:
             raise ToolkitError(f"{words} cannot be read: {error}. Name a Markdown file in UTF-8.") from error
         submission = find_submission(evaluation, digits)
-        pictures = report_pictures(submission, run.folder, photo, digits)
+        evidence = collect_evidence(submission, digits)
+        pictures = report_pictures(submission, evidence, run.folder, photo, digits)
         out = out or ROOT / "Assignment 4_Report.pdf"
         names, numbers = ([part.strip() for part in said.split(",") if part.strip()] for said in (authors, ids))
-        pages = write_report(out, collect_evidence(submission, digits), pictures, names, numbers, own_words)
+        pages = write_report(out, evidence, pictures, names, numbers, own_words)
         run.options.update(evaluation=evaluation, out=out)
         run.facts.update(pages_of_text=pages, pdf_sha256=sha256_of(out))
         print(f"Written: {out}, {pages} pages of text\nRun: {run.folder}")

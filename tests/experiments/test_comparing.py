@@ -37,12 +37,21 @@ def test_a_training_measures_every_epoch_and_how_far_weights_moved(examples, sma
         "hidden.1": False,
         "output": True,
     }
+    assert {name: alike for name, alike in result["cka"].items() if alike == 1} == {"hidden.0": 1, "hidden.1": 1}
+    assert 0 < result["cka"]["output"] < 1
+
+
+def test_of_three_images_nothing_is_said_about_features(examples, small_model):
+    network, _ = load_model(small_model)
+    few = examples["Validation Set"].take(np.arange(3))
+    assert train_and_measure(network, examples["Training Set"], few, None, seed=0)["cka"] == {}
 
 
 def test_without_fine_tuning_nothing_moves(examples, small_model):
     network, _ = load_model(small_model)
     result = train_and_measure(network, examples["Training Set"], examples["Validation Set"], None, seed=0)
     assert set(result["moved"].values()) == {0.0}
+    assert set(result["cka"].values()) == {1.0}
     assert result["losses"] == []
     assert summarise([result])["epochs_to_best"] is None
 
@@ -103,25 +112,25 @@ def test_a_difference_on_few_images_is_not_shown_and_how_many_would_is_said():
     assert pair.difference == pytest.approx(0.15)
     assert (pair.test.only_first, pair.test.only_second) == (0, 1)
     assert not pair.test.shown
-    assert f"would take about {pair.images:,} images" in str(pair)
+    assert f"This shows no difference; about {pair.images:,} images would" in str(pair)
 
 
 def test_a_difference_on_many_images_is_shown():
     (pair,) = compare_pairs({"a": answers("0" * 20, "0" * 20), "b": answers("1" * 20, "1" * 19 + "0")})
-    assert str(pair).endswith("p = 3.8e-06: a difference is shown.")
-    assert "b against a: +97.5 points" in str(pair)
+    assert str(pair).endswith("p = 3.8e-06). This shows a difference.")
+    assert "b against a: accuracy +97.5 points" in str(pair)
 
 
 def test_equal_answers_are_no_difference():
     same = answers("110", "101")
     (pair,) = compare_pairs({"a": same, "b": same})
-    assert "nor seen" in str(pair)
+    assert str(pair).endswith("Their accuracies are equal.")
 
 
 def test_a_summary_tells_mean_spread_and_worst():
     seeds = [
-        {"right": [1, 1, 1, 0], "loss": 0.3, "losses": [0.5, 0.3], "moved": {"fc": 0.1}},
-        {"right": [1, 1, 0, 0], "loss": 0.5, "losses": [0.4, 0.5], "moved": {"fc": 0.3}},
+        {"right": [1, 1, 1, 0], "loss": 0.3, "losses": [0.5, 0.3], "moved": {"fc": 0.1}, "cka": {"fc": 1.0}},
+        {"right": [1, 1, 0, 0], "loss": 0.5, "losses": [0.4, 0.5], "moved": {"fc": 0.3}, "cka": {"fc": 0.8}},
     ]
     summary = summarise(seeds)
     assert (summary["mean"], summary["worst"], summary["loss"]) == (0.625, 0.5, 0.4)
@@ -129,4 +138,5 @@ def test_a_summary_tells_mean_spread_and_worst():
     assert summary["epochs_to_best"] == 1.5
     assert summary["curve_spread"] == pytest.approx(0.1)
     assert summary["moved"] == {"fc": pytest.approx(0.2)}
+    assert summary["cka"] == {"fc": pytest.approx(0.9)}
     assert right_answers(seeds).shape == (2, 4)

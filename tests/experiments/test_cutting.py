@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 from benchmarks.simulate import save_photo
 from tests.conftest import simulate_note
 from toolkit.cli import main
-from toolkit.data.image_sets import ASSIGNMENT_4, find_problems
+from toolkit.data.image_sets import ASSIGNMENT_4, find_problems, load_sets, read_all_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.experiments import cutting
 from toolkit.experiments.cutting import show_doubtful
@@ -66,7 +66,10 @@ def test_a_photo_becomes_three_sets(cut_once):
         assert (cut_once.sets / row["file"]).exists()
         assert row["file"].startswith(f"{row['set']}/{row['label']}/")
         assert int(row["label"]) == int(row["row"]) - 1
-    assert json.loads((cut_once.run / "run.json").read_text())["options"]["seed"] == 0
+    record = json.loads((cut_once.run / "run.json").read_text())
+    assert record["options"]["seed"] == 0
+    assert record["sets_sha256"] == load_sets(cut_once.sets).sha256()  # by which a report finds the photo
+    assert record["test_sha256"] == read_all_sets(cut_once.sets)["Test Set"].sha256()
 
 
 def test_sets_hold_what_is_promised(cut_once):

@@ -1,6 +1,8 @@
 """The whole way once, with one epoch everywhere; each test looks at another part of what it left."""
 
+import hashlib
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -9,7 +11,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.text import Text
 from openpyxl import load_workbook
+from PIL import Image
 from pypdf import PdfReader
 
 from recipes import assignment_4, evaluate_models, hand_in, report
@@ -22,15 +26,18 @@ from toolkit.evaluation.sealed_test import openings
 from toolkit.evaluation.statistics import nats
 from toolkit.experiments import comparing, tuning
 from toolkit.experiments.checking import check_zips
-from toolkit.experiments.submission import collect_evidence, find_submission
+from toolkit.experiments.submission import collect_evidence, find_submission, report_pictures
 from toolkit.paths import sha256_of
-from toolkit.reporting.report import tell
-from toolkit.runs import latest_run, read_json
+from toolkit.reporting import plots
+from toolkit.reporting.report import LAYOUT, tell
+from toolkit.runs import latest_run, read_json, start_run
 
 ZIP, PDF, WORKBOOK = "12_34.zip", "Assignment 4_Report.pdf", "Assignment 4 Results.xlsx"
 AUTHORS = {"authors": "Ada #1, =Alan*", "ids": "12, 34"}
 WORDS = "# What we saw\n\nThe *sevens* were **hard**: `#7` $x$\n\n- one\n- two\n"
 USUAL = tuning.usual_settings
+DRAW = plots.figure_png
+SMALLEST = {}  # of every figure drawn: the size of its smallest letters, and its width in inches
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +60,19 @@ def short(place, monkeypatch):
     """One epoch everywhere, two seeds, few trials; runs go beside the sets."""
     monkeypatch.setenv("TOOLKIT_RUNS", str(place / "runs"))
     monkeypatch.setattr(mnist, "SHA256", {name: sha256_of(place / name) for name in mnist.SHA256})
+    monkeypatch.setattr(plots, "figure_png", draw)
     monkeypatch.setattr(tuning, "FACTORS", {"lr": (10,), "epochs": (2,)})
     monkeypatch.setattr(tuning, "usual_settings", lambda layers: USUAL(layers).change("epochs", 1))
     for name, how in comparing.VARIANTS.items():
         if how:
             monkeypatch.setitem(comparing.VARIANTS, name, replace(how, epochs=1, head_epochs=min(1, how.head_epochs)))
+
+
+def draw(figure):
+    content = DRAW(figure)
+    sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
+    SMALLEST[hashlib.sha256(content).hexdigest()] = min(sizes), figure.get_figwidth()
+    return content
 
 
 def assign(place):
@@ -91,6 +106,52 @@ def test_the_report_has_the_numbers_of_the_runs_and_the_students_words_as_they_a
     assert "The sevens were hard: #7 $x$" in said
     assert read_json(latest_run("report"), "run.json")["pages_of_text"] <= 2
     assert len(PdfReader(done / PDF).pages) <= 6
+
+
+def evidence_of(place):
+    runs = find_submission(latest_run("evaluate_models"), place / "digits")
+    return runs, collect_evidence(runs, place / "digits")
+
+
+def test_letters_in_figures_are_printed_at_seven_points_or_more(done, place, tmp_path):
+    margin = float(re.search(r"x: ([\d.]+)cm", LAYOUT.read_text())[1])
+    page = (21 - 2 * margin) / 2.54
+    drawn = {}
+    for picture in report_pictures(*evidence_of(place), tmp_path, None, place / "digits"):
+        for file in picture.files:
+            name = sha256_of(file)
+            if name in SMALLEST:
+                size, width = SMALLEST[name]
+                drawn[picture.name] = size * picture.width / 100 / len(picture.files) * page / width
+    assert drawn.keys() == {"mistakes", "comparison", "last", "more", "tuned_last", "tuned_more"}
+    assert {name: size for name, size in drawn.items() if size < 7} == {}
+
+
+def test_the_photo_that_the_sets_were_cut_from_is_shown_unasked(done, place, tmp_path):
+    record = read_json(latest_run("evaluate_models"), "run.json")
+    photo = tmp_path / "sheet.jpg"
+    Image.linear_gradient("L").resize((80, 60)).save(photo)
+    options = {"photos": [str(photo)], "skip": ["1:2"], "label": [], "add": [], "seed": 3}
+    with start_run("sheet_cut.py", options) as run:
+        run.facts.update({name: record[name] for name in ("sets_sha256", "test_sha256")})
+        run.write_csv("provenance.csv", [{"photo": "sheet.jpg", "turned": 90, "row": 1, "doubts": ""}])
+        Image.new("L", (30, 40)).save(run.folder / "overlay.jpg")
+    runs, evidence = evidence_of(place)
+    evidence = replace(evidence, mistakes=None)
+
+    def shown(evidence, photo=None):
+        figure, *_ = report_pictures(runs, evidence, tmp_path, photo, place / "digits")
+        with Image.open(figure.files[0]) as picture:
+            return figure.caption, picture.copy()
+
+    caption, sheet = shown(evidence)
+    assert caption == "The Training Set, right, as cut from our sheet."
+    assert sheet.size == (60, 80)
+    assert sheet.getpixel((0, 70)) < sheet.getpixel((59, 70))  # turned to the left: what was above is left
+    assert "We made 1 correction by hand" in tell(evidence)[0]["content"][0]
+    assert shown(replace(evidence, cut=replace(evidence.cut, photo=None)))[1].size == (30, 40)
+    assert shown(evidence, photo)[1].size == (80, 60)
+    assert shown(replace(evidence, cut=None))[0] == "The Training Set."
 
 
 @settings(max_examples=5)

@@ -33,6 +33,7 @@ class WayRecord(OverSeeds):
     epochs_to_best: float | None
     curve_spread: float | None
     moved: dict[str, float]
+    cka: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,16 @@ class Pair:
     def __str__(self) -> str:
         low, high = (100 * end for end in self.interval)
         said = (
-            f"{self.second} against {self.first}: {100 * self.difference:+.1f} points "
-            f"(seeds alone: {low:+.1f} to {high:+.1f}); of {self.test.n} images only the former reads "
-            f"{self.test.only_second}, only the latter {self.test.only_first} in most seeds, p = {self.test.p:.2g}: "
+            f"{self.second} against {self.first}: accuracy {100 * self.difference:+.1f} points (95 % interval over "
+            f"seeds {low:+.1f} to {high:+.1f}). In most seeds, {self.test.only_second} of {self.test.n} images are "
+            f"right with {self.second} alone and {self.test.only_first} with {self.first} alone "
+            f"(McNemar's test: p = {self.test.p:.2g})."
         )
         if self.test.shown:
-            return said + "a difference is shown."
+            return f"{said} This shows a difference."
         if self.images is None:
-            return said + "no difference is shown, nor seen."
-        return said + f"no difference is shown; one of the size seen would take about {self.images:,} images."
+            return f"{said} Their accuracies are equal."
+        return f"{said} This shows no difference; about {self.images:,} images would, if it is as large as it seems."
 
 
 class Comparison(TypedDict):

@@ -18,6 +18,7 @@ from toolkit.doors import read_file, read_json
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.records import Pair
 from toolkit.evaluation.scores import predict_logits, score_logits
+from toolkit.evaluation.similarity import FEWEST, group_features, linear_cka
 from toolkit.evaluation.statistics import bootstrap_interval, images_to_show, mcnemar
 from toolkit.models.bundle import LARGEST, ModelFiles, load_model, read_model
 from toolkit.models.last_layer import replace_last_layer
@@ -49,17 +50,21 @@ def train_and_measure(
     """Fine-tune ``network`` in place and measure it on images it was not trained on.
 
     Returns ``right`` (0 or 1 for every measured image), ``loss`` at the end, ``losses`` and ``accuracies`` after
-    every epoch, and ``moved``: how far each layer group's weights went, as a share of their length.
+    every epoch; for each layer group ``moved``, how far its weights went as a share of their length, and ``cka``, how
+    alike its features of the measured images are before and after (empty where these are too few to tell).
     """
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    seen = group_features(network, measured.images) if len(measured) >= FEWEST else {}
     history = adapt(network, training, measured, how, seed, torch.device("cpu"), saved) if how else []
     logits = predict_logits(network, measured.images)
+    seen_now = group_features(network, measured.images) if seen else {}
     return {
         "right": (logits.argmax(1).numpy() == measured.labels).astype(int).tolist(),
         "loss": score_logits(logits, measured).loss,
         "losses": [row.validation_loss for row in history],
         "accuracies": [row.validation_accuracy for row in history],
         "moved": _moved(network, before),
+        "cka": {name: linear_cka(seen[name], features) for name, features in seen_now.items()},
     }
 
 
@@ -158,7 +163,8 @@ def compare_pairs(right: Mapping[str, np.ndarray]) -> list[Pair]:
 
 
 def summarise(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """One way over its seeds: accuracy (mean, spread, worst), loss, epochs to the best, spread of the curves, moves.
+    """One way over its seeds: accuracy (mean, spread, worst), loss, epochs to the best, spread of the curves, and how
+    far weights (``moved``) and features (``cka``) went.
 
     ``results`` come from ``train_and_measure``. ``curve_spread`` is the standard deviation of the loss over seeds,
     averaged over the second half of the epochs: how much it matters when one stops.
@@ -170,7 +176,10 @@ def summarise(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "loss": float(np.mean([result["loss"] for result in results])),
         "epochs_to_best": float(np.median(curves.argmin(axis=1) + 1)) if trained else None,
         "curve_spread": float(curves[:, curves.shape[1] // 2 :].std(axis=0).mean()) if trained else None,
-        "moved": {name: float(np.mean([r["moved"][name] for r in results])) for name in results[0]["moved"]},
+        **{
+            fact: {name: float(np.mean([result[fact][name] for result in results])) for name in results[0][fact]}
+            for fact in ("moved", "cka")
+        },
     }
 
 

@@ -6,23 +6,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from toolkit.data.image_sets import ASSIGNMENT_4, TEST_SET, load_sets, read_all_sets, require_form
+from toolkit.data.labelled_images import LabelledImages, together
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.mistakes import find_mistakes
 from toolkit.evaluation.records import Comparison, ComparisonTest, FineTuningRecord, ScoreRecord, Search
 from toolkit.evaluation.sealed_test import openings
+from toolkit.images.normal_form import SIDE
 from toolkit.images.reading import read_grey
 from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model, published_models
 from toolkit.paths import ROOT, sha256_of
+from toolkit.reporting.explanation_plots import plot_mistakes
 from toolkit.reporting.hand_in import set_files, source_files, strip_card
-from toolkit.reporting.plots import plot_contact_sheet, save_figure
-from toolkit.reporting.report import Evidence, FineTuned, Picture
+from toolkit.reporting.plots import save_figure
+from toolkit.reporting.report import Cut, Evidence, FineTuned, Picture
 from toolkit.reporting.sheet_pictures import save_picture
 from toolkit.runs import find_run, read_json, read_record
+from toolkit.training.adapting import load_for
+from toolkit.training.history import Epoch
 
 SUMS = "Code/SHA256SUMS"  # of all other files: sha256sum -c reads it
 PAGE = 1200  # pixels: a photo in the report is no wider
+ROWS, COLUMNS = 12, 8  # of images beside it
 EVALUATE = """From this folder, with Python 3.10 or newer:
 
 python -m pip install -r requirements.txt
@@ -81,16 +89,19 @@ def find_submission(evaluation: Path, digits: Path | None) -> Submission:
 
 def collect_evidence(submission: Submission, digits: Path | None = None) -> Evidence:
     """What the report is written from; ``digits`` is the folder with the three sets."""
+    sets = load_sets(digits)
     counts = [images.class_counts() for images in read_all_sets(digits).values()]
-    network, card = load_model(submission.record["options"]["model"])
+    start = load_for(submission.record["options"]["model"], sets.training)
     published = {name: load_model(name)[1].scores for name in published_models()}
     more = {"finetune_two_layers": "the last two layers fine-tuned", "finetune_all_layers": "all layers fine-tuned"}
     return Evidence(
-        card=card,
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        classes=load_model(submission.more_layers)[1].classes,
+        card=start.card,
+        parameters=sum(parameter.numel() for parameter in start.network.parameters()),
+        classes=sets.classes,
         mnist={name: scores["mnist_test"]["accuracy"] for name, scores in published.items() if "mnist_test" in scores},
         before=read_json(submission.last_layer, "scores.json", dict[str, ScoreRecord]).get("before"),
+        mistakes=None if start.new else find_mistakes(start.network, together([sets.training, sets.validation])),
+        cut=_cut(submission),
         last=_fine_tuned(submission.last_layer, "the last layer fine-tuned"),
         more=_fine_tuned(submission.more_layers, more[read_record(submission.more_layers)["recipe"]]),
         scores=read_json(submission.evaluation, "scores.json", dict[str, ScoreRecord]),
@@ -105,31 +116,70 @@ def collect_evidence(submission: Submission, digits: Path | None = None) -> Evid
 def _fine_tuned(folder: Path, name: str) -> FineTuned:
     try:
         with (folder / "history.csv").open() as stream:
-            history = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)]
-    except (OSError, ValueError) as error:
+            rows: list[dict[str, Any]] = [
+                {name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)
+            ]
+            history = [Epoch(**row) for row in rows]
+    except (OSError, ValueError, TypeError) as error:
         raise ToolkitError(f"{folder} has no readable history.csv: {error}. Fine-tune again.") from error
     return FineTuned(name, read_json(folder, "run.json", FineTuningRecord), history)
 
 
-def report_pictures(submission: Submission, place: Path, photo: Path | None, digits: Path | None) -> list[Picture]:
-    """The report's figures; those made for it are written into ``place``. ``photo`` is the sheet's, if shown."""
-    training = load_sets(digits).training
-    sheet = save_figure(plot_contact_sheet(training, "Training Set", columns=8), place / "training_set.png")
-    pictures = [Picture(sheet, "Training Set: the images that were trained on.", 45)]
-    if photo:  # shown upright, grey, small, without metadata
-        image = Image.fromarray(read_grey(photo))
-        image.thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
-        sheet = save_picture(image, place / "sheet.png")
-        pictures.append(Picture(sheet, "The sheet from which the images were cut.", 40))
+def _cut(submission: Submission) -> Cut | None:
+    """How these very sets were cut from photos, if they were, and here."""
+    folder = find_run("sheet_cut", **{name: submission.record[name] for name in ("sets_sha256", "test_sha256")})
+    if not folder:
+        return None
+    options = read_record(folder)["options"]
+    with (folder / "provenance.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    photo = Path(options["photos"][0])
+    upright = np.rot90(read_grey(photo), int(rows[0]["turned"]) // 90).copy() if photo.is_file() else None
+    shown = None if upright is None else Image.fromarray(upright)
+    return Cut(options, rows, shown, min(folder.glob("overlay*.jpg")))
+
+
+def _montage(images: LabelledImages) -> Image.Image:
+    """The first images of the first classes, a row for each class, ink dark on white."""
+    rows = np.full((min(len(images.classes), ROWS), COLUMNS, SIDE, SIDE), 255, np.uint8)
+    for label, row in enumerate(rows):
+        own = images.images[images.labels == label, 0][:COLUMNS]
+        row[: len(own)] = 255 - own
+    tiles = Image.fromarray(rows.transpose(0, 2, 1, 3).reshape(len(rows) * SIDE, COLUMNS * SIDE))
+    return tiles.resize((4 * tiles.width, 4 * tiles.height), Image.Resampling.NEAREST)
+
+
+def report_pictures(
+    submission: Submission, evidence: Evidence, place: Path, photo: Path | None, digits: Path | None
+) -> list[Picture]:
+    """The report's figures, in the order of their worth; those made for it are written into ``place``.
+
+    ``photo`` is the sheet's; without it that of the run which cut the sets is shown, if there is one.
+    """
+    files, told, cut = [save_picture(_montage(load_sets(digits).training), place / "cut.png")], "", evidence.cut
+    sheet = Image.fromarray(read_grey(photo)) if photo else cut.photo or Image.open(cut.overlay) if cut else None
+    if sheet:  # shown upright, grey, small, without metadata
+        sheet.thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
+        files.insert(0, save_picture(sheet, place / "sheet.png"))
+        told = ", right, as cut from our sheet"
+    pictures = [Picture("sheet", "Data", tuple(files), f"The Training Set{told}.", 26 * len(files), beside=True)]
+    if evidence.mistakes and evidence.mistakes.explained:
+        misread = save_figure(plot_mistakes(evidence.mistakes.explained), place / "mistakes.png")
+        told = "Misread by the pre-trained model. Below: blue speaks for the class read, orange for the right one."
+        pictures.append(Picture("mistakes", "The pre-trained model", (misread,), told))
+    layers, wrong, tuning = (
+        "Last layer or more layers?",
+        "What went wrong on the way",
+        "How the hyper-parameters were chosen",
+    )
     tuned, compared = submission.tuning, submission.comparison
     return [
         *pictures,
-        Picture(tuned / "last_layer.png", "Tuning the last layer: each factor alone."),
-        Picture(tuned / "more_layers.png", "Tuning more layers: each factor alone."),
-        Picture(submission.last_layer / "curves.png", "The last layer fine-tuned, as submitted.", 70),
-        Picture(submission.more_layers / "curves.png", "More layers fine-tuned, as submitted.", 70),
-        Picture(compared / "comparison.png", "Ways to fine-tune, over seeds, on Validation Set."),
-        Picture(submission.more_layers / "confusion.png", "More layers fine-tuned: Validation Set.", 38),
+        Picture("comparison", layers, (compared / "comparison.png",), "Ways to fine-tune: every seed, Validation Set."),
+        Picture("last", wrong, (submission.last_layer / "curves.png",), "The last layer fine-tuned, as submitted.", 72),
+        Picture("more", wrong, (submission.more_layers / "curves.png",), "More layers fine-tuned, as submitted.", 72),
+        Picture("tuned_last", tuning, (tuned / "last_layer.png",), "Tuning the last layer: each factor alone."),
+        Picture("tuned_more", tuning, (tuned / "more_layers.png",), "Tuning more layers: each factor alone."),
     ]
 
 

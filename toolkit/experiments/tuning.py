@@ -106,7 +106,7 @@ class Trial:
             return f"{_count(self)}, {options}: diverged"
         low, high = map(nats, self.interval)
         right = f"{100 * self.accuracy:.1f} % of {self.right.size} right"
-        return f"{_count(self)}, {options}: held-out loss {nats(self.loss)} (95 % {low} to {high}), {right}"
+        return f"{_count(self)}, {options}: held-out loss {nats(self.loss)} (95 % interval {low} to {high}), {right}"
 
 
 def usual_settings(layers: int | None) -> Settings:
@@ -176,15 +176,17 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
         old, new = (format(trial.settings.value(factor), "g") for trial in (usual, best))
         name = FACTOR_NAMES.get(factor, factor)
         if best.diverged:
-            reasons.append(f"{name} stays {old}: training diverged with every other value.")
+            reasons.append(f"{name}: {old} as usual. Training diverged with every other value.")
             continue
         lower, said = _gain(best, usual)
-        facts = f"the best of the others, {new}, has a held-out loss of {said}"
         if lower:
             chosen = chosen.change(factor, best.settings.value(factor))
-            reasons.append(f"{name} becomes {new} instead of {old}: {facts}.")
+            reasons.append(f"{name}: {new} instead of {old}. It lowers the held-out loss beyond chance: {said}.")
         else:
-            reasons.append(f"{name} stays {old}: {facts}, not lower beyond chance.")
+            reasons.append(
+                f"{name}: {old} as usual. No other value lowers the held-out loss beyond chance; the best of them, "
+                f"{new}, gives {said}."
+            )
     return chosen, reasons
 
 
@@ -222,7 +224,7 @@ def search(layers: Sequence[int | None], attempt: Attempt, repeats: int, dropout
         raise ToolkitError(
             f"There is nothing to compare with: training diverged with the usual values: {usual.diverged}"
         )
-    reasons = [f"{_count(usual)}: {_compare(usual, other)}." for other in trials if other is not usual]
+    reasons = [f"layers: {_count(usual)}. {_compare(usual, other)}." for other in trials if other is not usual]
     others = attempt(alternatives(usual.settings), 1)
     promising = [number for number, trial in enumerate(others) if trial.loss < usual.losses[:1].mean()]
     again = attempt([(others[number].factor, others[number].settings) for number in promising], repeats)
@@ -233,9 +235,9 @@ def search(layers: Sequence[int | None], attempt: Attempt, repeats: int, dropout
     if chosen is None:
         (chosen,) = attempt([("together", best)], repeats)
         others = [*others, chosen]
-        more.append(f"these together: {_compare(chosen, usual)}.")
+        more.append(f"together: {_compare(chosen, usual)}.")
         if chosen.loss > usual.loss:
-            more[-1] += " They are worse together than the usual values, which are kept."
+            more[-1] += " Together they are worse than the usual values, which are kept."
             chosen = usual
     return Search([*trials, *others], chosen, [*reasons, *more])
 
@@ -247,8 +249,9 @@ def _count(trial: Trial) -> str:
 
 def _compare(first: Trial, second: Trial) -> str:
     if first.diverged or second.diverged:
-        return "training diverged"
-    return f"held-out loss {_gain(first, second, f' for {_count(second)} with the usual values')[1]}"
+        return "Training diverged"
+    lower, said = _gain(first, second, f" for {_count(second)} with the usual values")
+    return f"Held-out loss {said}{'' if lower else ', which may be chance'}"
 
 
 def _gain(trial: Trial, usual: Trial, named: str = "") -> tuple[bool, str]:
@@ -259,6 +262,6 @@ def _gain(trial: Trial, usual: Trial, named: str = "") -> tuple[bool, str]:
     both = min(len(trial.losses), len(usual.losses))
     gain = (usual.losses[:both] - trial.losses[:both]).mean(axis=0)
     low, high = bootstrap_interval(gain)
-    difference = f"(difference {nats(-gain.mean(), '+')}, 95 % {nats(-high, '+')} to {nats(-low, '+')})"
+    difference = f"(difference {nats(-gain.mean(), '+')}, 95 % interval {nats(-high, '+')} to {nats(-low, '+')})"
     losses = [nats(float(one.losses[:both].mean())) for one in (trial, usual)]
     return low > 0, f"{losses[0]} against {losses[1]}{named} {difference}"

@@ -56,3 +56,23 @@ def tinted(explained: Explanation) -> np.ndarray:
     strength = np.sqrt(np.abs(attribution) / max(float(np.abs(attribution).max()), 1e-9))  # faint ones show as well
     paper = 1 - 0.35 * explained.image[:, :, None] / 255
     return paper * (1 - strength) + np.where(attribution > 0, to_rgb(BLUE), to_rgb(ORANGE)) * strength
+
+
+def plot_mistakes(explained: Sequence[Explanation], most: int = 12, alike: int = 4) -> Figure:
+    """Misread images with the class read and its probability, and below each what spoke for it, on a page's width.
+
+    Of equal mistakes the first ``alike`` are shown.
+    """
+    pairs = [(one.rival, one.answer) for one in explained]
+    shown = [one for i, one in enumerate(explained) if pairs[:i].count(pairs[i]) < alike][:most]
+    columns = max(8, len(shown))  # a single one is not blown up
+    figure = Figure(figsize=(6.6, 13.2 / columns + 0.5), layout="constrained")
+    for one, (above, below) in zip(shown, figure.subplots(2, columns, squeeze=False).T, strict=False):
+        answer, true = short(one.classes[one.answer]), short(one.classes[one.rival])
+        chances = np.exp(one.logits - one.logits.max())
+        above.imshow(one.image, cmap="gray_r", vmin=0, vmax=255)
+        above.set_title(f"{true} as {answer}\n{100 * chances[one.answer] / chances.sum():.0f} %", fontsize=8)
+        below.imshow(tinted(one))
+    for axes in figure.axes:
+        axes.set_axis_off()
+    return figure

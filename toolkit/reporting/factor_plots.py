@@ -89,7 +89,7 @@ def plot_comparison(by_way: Mapping[str, Sequence[Mapping[str, Any]]], n: int) -
 
     ``by_way`` holds for every way to fine-tune the results of its seeds; ``n`` is the number of images measured.
     """
-    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
     losses, accuracies, moves = figure.subplots(1, 3)
     generator = np.random.default_rng(0)
     for place, ((name, results), colour) in enumerate(zip(by_way.items(), WAY_COLOURS, strict=False)):
@@ -108,13 +108,14 @@ def plot_comparison(by_way: Mapping[str, Sequence[Mapping[str, Any]]], n: int) -
         shares = [100 * np.mean([result["moved"][group] for result in results]) for group in moved]
         if any(shares):
             moves.plot(range(len(moved)), shares, "o-", color=colour, markersize=4)
-            moves.set_xticks(range(len(moved)), list(moved), rotation=30, ha="right", fontsize=8)
+            moves.set_xticks(range(len(moved)), list(moved), rotation=30, ha="right")
     losses.set(xlabel="epoch", ylabel="validation loss (nats)", title="mean and standard deviation")
     losses.set_ylim(bottom=0)
+    losses.xaxis.get_major_locator().set_params(integer=True)
     accuracies.set_yticks(range(len(by_way)), list(by_way))
     accuracies.set(xlabel=f"accuracy on {n} images (%)", title="every seed; bar: mean")
     accuracies.invert_yaxis()
-    moves.set(ylabel="change of weights (% of their length)", title="how far the layers moved")
+    moves.set(ylabel="moved (% of their length)", title="how far the weights moved")
     for axes in (losses, accuracies, moves):
         axes.grid(alpha=0.3)
     figure.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncols=len(by_way), frameon=False)
@@ -128,7 +129,7 @@ def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """
     usual = min((row for row in rows if row["new"] == "usual"), key=lambda row: row["loss"])
     factors = list(dict.fromkeys(row["new"] for row in rows if row["new"] not in ("usual", "together")))
-    figure = Figure(figsize=(2.4 * len(factors) + 0.6, 3), layout="constrained")
+    figure = Figure(figsize=(1.6 * max(len(factors), 3) + 0.8, 2.6), layout="constrained")
     for axes, factor in zip(np.atleast_1d(figure.subplots(1, len(factors), sharey=True)), factors, strict=True):
         tried = sorted([usual, *(row for row in rows if row["new"] == factor)], key=lambda row: row[factor])
         for place, row in enumerate(tried):
@@ -139,7 +140,7 @@ def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
             low, high = row["loss"] - row["loss_95_from"], row["loss_95_to"] - row["loss"]
             axes.errorbar(place, row["loss"], [[low], [high]], fmt="o", color=colour, capsize=3)
         axes.axhline(usual["loss"], color=COLOURS[0], linestyle=":", linewidth=1)
-        axes.set_xticks(range(len(tried)), [f"{row[factor]:g}" for row in tried], fontsize=8)
+        axes.set_xticks(range(len(tried)), [f"{row[factor]:.2g}" for row in tried])
         axes.set_xlim(-0.5, len(tried) - 0.5)
         axes.set_xlabel(FACTOR_NAMES.get(factor, factor))
         axes.grid(alpha=0.3)

@@ -1,9 +1,20 @@
 """What the numbers of an analysis say, in sentences that hold whatever the numbers are."""
 
 import statistics
+from collections.abc import Sequence
 
 from toolkit.evaluation.factors import Analysis, Factor, Level, difference
+from toolkit.evaluation.statistics import nats
+from toolkit.training.history import overfitted
 from toolkit.training.trainings import Setting
+
+PHRASES = {  # how a value is named in a sentence
+    "learning_rate": "a learning rate of {}",
+    "batch_size": "a batch size of {}",
+    "neurons_per_layer": "{} neurons per layer",
+    "hidden_layers": "{} hidden layers",
+    "variant": "the variant {}",
+}
 
 
 def analysis_page(analysis: Analysis, recipe: str) -> str:
@@ -27,27 +38,27 @@ def choice(analysis: Analysis) -> str:
     """Which setting is taken to the test part, and why."""
     best, combined = analysis.best, analysis.combined
     if best.diverged:
-        return "No setting came to its end with every seed, so none is chosen."
-    said = f"{describe(best.setting)}: {_percent(best.accuracies)} of {analysis.images[1]:,} validation images"
+        return "With every setting at least one training diverged, so none is chosen."
+    said = f"{describe(best.setting)}. It reads {_percent(best.accuracies)} of {analysis.images[1]:,} validation images"
     if combined is None:
-        return f"Chosen is the setting with the highest mean validation accuracy, {said}."
+        return f"The setting with the highest mean validation accuracy is chosen: {said}."
     if best is combined:
-        return f"Chosen are the best values of all factors together, {said}, the highest mean of all settings."
+        return f"Combining the best values of all factors gives the highest mean accuracy. It is chosen: {said}."
     diverged = f"{combined.diverged} of {len(combined.outcomes)} trainings diverged"
-    fate = diverged if combined.diverged else _percent(combined.accuracies)
+    fate = diverged if combined.diverged else f"it reads {_percent(combined.accuracies)}"
     return (
-        f"The best values of all factors together ({combined.label}) were tried as well: {fate}. "
-        f"Chosen is a setting that did better, {said}."
+        f"The best values of all factors were also tried in combination ({combined.label}): {fate}. "
+        f"A setting that does better is chosen: {said}."
     )
 
 
 def describe(setting: Setting) -> str:
     """A setting in one line."""
     network = ", ".join(f"{name} {value}" for name, value in setting.arguments.items())
-    decay = "" if setting.decay == 1 else f" times {setting.decay:g} after every epoch"
+    decay = "" if setting.decay == 1 else f", times {setting.decay:g} after every epoch"
     return (
-        f"{setting.architecture} with {network}; learning rate {setting.learning_rate:g}{decay}, "
-        f"batches of {setting.batch_size}, {setting.epochs} epochs"
+        f"{setting.architecture} with {network}; learning rate {setting.learning_rate:g}{decay}; "
+        f"batch size {setting.batch_size}; {setting.epochs} epochs"
     )
 
 
@@ -75,37 +86,47 @@ def insights(factor: Factor, images: int) -> list[str]:
     sentences = [_best(factor, images)]
     if worse:
         ordered = sorted(worse, key=lambda level: level.accuracy)
-        shown = ", ".join(f"{level.label} ({_points(level.accuracy - best.accuracy)})" for level in ordered)
-        sentences.append(f"Worse than {best.label}, by more than the seeds explain: {shown}.")
+        shown = listed([f"{level.label} (by {100 * (best.accuracy - level.accuracy):.2f} points)" for level in ordered])
+        sentences.append(f"{best.label} is better than {shown}, which chance between seeds does not explain.")
     if alike:
-        sentences.append(f"Not to be told from {best.label} with so few seeds: {_labels(alike)}.")
-    spread = max((max(level.accuracies) - min(level.accuracies) for level in finished), default=0)
-    sentences.append(f"The seed alone moved the accuracy of one value by up to {100 * spread:.2f} points.")
+        seeds = f"{len(best.outcomes)} seeds are too few to tell {best.label} from {_labels(alike)}."
+        sentences.append(seeds if worse else f"{seeds} They show no effect of this factor.")
+    if finished:
+        spread = max(max(level.accuracies) - min(level.accuracies) for level in finished)
+        sentences.append(f"With everything else equal, the seed alone changes the accuracy by up to {_points(spread)}.")
     sentences += [
-        f"With {factor.title} {level.label}, {level.diverged} of {len(level.outcomes)} trainings diverged: "
+        f"With {named(factor, [level])}, {level.diverged} of {len(level.outcomes)} trainings diverged: "
         f"{next(outcome.complaint for outcome in level.outcomes if outcome.complaint)}"
         for level in factor.levels
         if level.diverged
     ]
     if improving := [level for level in finished if min(level.lowest_loss_epochs) == level.setting.epochs]:
         sentences.append(
-            f"Still improving when training ended (lowest validation loss in the last epoch, with every seed): "
-            f"{factor.title} {_labels(improving)}. More epochs would help there."
+            f"With {named(factor, improving)}, every seed has its lowest validation loss in the last epoch. "
+            "More epochs may lower it further."
         )
-    if turned := [level for level in finished if max(level.lowest_loss_epochs) < level.setting.epochs]:
+    turned = [level for level in finished if max(level.lowest_loss_epochs) < level.setting.epochs]
+    worn = [level for level in turned if all(overfitted(outcome.history) for outcome in level.outcomes)]
+    if worn:
+        rises = [overfitted(outcome.history) for level in worn for outcome in level.outcomes]
         sentences.append(
-            f"Validation loss was lowest before the last epoch, with every seed: {factor.title} {_labels(turned)}. "
-            "From there on more training made it no lower."
+            f"With {named(factor, worn)}, every seed overfits: validation loss rises again, by {nats(min(rises))} to "
+            f"{nats(max(rises))} nats, while training loss goes on falling."
+        )
+    if flat := [level for level in turned if level not in worn]:
+        sentences.append(
+            f"With {named(factor, flat)}, every seed has its lowest validation loss before the last epoch. "
+            "Longer training does not lower it."
         )
     if others:
         low, *_, high = sorted(finished, key=lambda level: statistics.mean(level.gaps))
         fast, *_, slow = sorted(finished, key=lambda level: level.seconds_per_epoch)
         sentences += [
-            "Training accuracy minus validation accuracy, in the last epoch, lay between "
-            f"{_points(statistics.mean(low.gaps))} ({low.label}) and "
-            f"{_points(statistics.mean(high.gaps))} ({high.label}).",
-            f"An epoch took {fast.seconds_per_epoch:.2f} s at {fast.label} and {slow.seconds_per_epoch:.2f} s at "
-            f"{slow.label} (median, one of several trainings side by side, validation included).",
+            "After the last epoch, training accuracy minus validation accuracy ranges from "
+            f"{_points(statistics.mean(low.gaps), '+')} ({low.label}) to "
+            f"{_points(statistics.mean(high.gaps), '+')} ({high.label}).",
+            f"An epoch takes {fast.seconds_per_epoch:.2f} s with {fast.label} and {slow.seconds_per_epoch:.2f} s with "
+            f"{slow.label} (median, validation included, several trainings side by side).",
         ]
     return sentences
 
@@ -113,22 +134,34 @@ def insights(factor: Factor, images: int) -> list[str]:
 def _best(factor: Factor, images: int) -> str:
     best, start = factor.best, factor.start
     if best.diverged:
-        return f"With no {factor.title} did every seed come to its end."
-    said = f"{factor.title} {best.label}, {_percent(best.accuracies)} of {images:,} validation images"
+        return f"Whatever the {factor.title}, at least one training diverged."
+    said = f"The best accuracy comes with {named(factor, [best])}"
+    read = f"{_percent(best.accuracies)} of {images:,} validation images"
     if best is start:
-        return f"Best is the baseline's {said}."
+        return f"{said}, the baseline: {read}."
     if start.diverged:
-        return f"Best is {said}; with the baseline's {start.label} not every seed came to its end."
+        return f"{said}: {read}. With the baseline's {start.label}, not every training came to its end."
     gain = difference(best.accuracies, start.accuracies)
-    judged = "more than the seeds explain" if gain.beyond_luck else "which the seeds alone may explain"
+    judged = "does not explain that" if gain.beyond_luck else "may explain that"
     return (
-        f"Best is {said}: {_points(gain.mean)} above the baseline's {start.label} ({_percent(start.accuracies)}), "
-        f"95 % interval {100 * gain.low:+.2f} to {100 * gain.high:+.2f}, {judged}."
+        f"{said}: {read}. That is {_points(gain.mean)} more than with the baseline's {start.label} (95 % interval "
+        f"{100 * gain.low:+.2f} to {100 * gain.high:+.2f}). Chance between seeds {judged}."
     )
 
 
-def _labels(levels: list[Level]) -> str:
-    return ", ".join(level.label for level in levels)
+def named(factor: Factor, levels: Sequence[Level]) -> str:
+    """Values of a factor as a sentence names them."""
+    return PHRASES.get(factor.name, f"{factor.title} {{}}").format(_labels(levels))
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """``a, b and c``."""
+    *before, end = words or [""]
+    return f"{', '.join(before)} {last} {end}" if before else end
+
+
+def _labels(levels: Sequence[Level]) -> str:
+    return listed([level.label for level in levels], "or")
 
 
 def _percent(accuracies: list[float]) -> str:
@@ -136,5 +169,5 @@ def _percent(accuracies: list[float]) -> str:
     return f"{100 * statistics.mean(accuracies):.2f} % ({low:.2f} to {high:.2f}, {len(accuracies)} seeds)"
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:+.2f} points"
+def _points(share: float, sign: str = "") -> str:
+    return f"{100 * share:{sign}.2f} points"

@@ -48,7 +48,7 @@ def figure_png(figure: Figure) -> bytes:
 
 def plot_history(history: Sequence[Epoch], title: str) -> Figure:
     """Loss and accuracy of training and validation, epoch by epoch, the best epoch marked."""
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    figure = Figure(figsize=(6.6, 2.8), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     epochs = [row.epoch for row in history]
     best = best_epoch(list(history))

@@ -1,10 +1,13 @@
-"""The report: two pages of text and the figures, every number of it read from the runs' files."""
+"""The report: two pages of text with figures, every number of it from the runs' files and the sets they used."""
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from configparser import ConfigParser
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,19 +15,33 @@ from unicodedata import combining
 
 import typst
 from markdown_it import MarkdownIt
+from PIL import Image
 
 from toolkit.classes import DIGITS, things
 from toolkit.errors import ToolkitError, printable
+from toolkit.evaluation.mistakes import Mistakes
 from toolkit.evaluation.statistics import nats
 from toolkit.models.bundle import ModelCard
 from toolkit.paths import write_file
+from toolkit.reporting.insights import listed
 from toolkit.training.adapting import FACTOR_NAMES
+from toolkit.training.history import Epoch, best_epoch, overfitted
 
 LAYOUT = Path(__file__).with_name("report.typ")
-CALLED = {"last layer": "the last layer", "more layers": "more layers"}  # the searches in tuning.json
-MOST_PAGES = 2  # of text; the figures come after
+SENTENCES = Path(__file__).with_name("report.ini")
+CALLED = {  # the searches in tuning.json and the ways in comparison.json, as a sentence names them
+    "last layer": "the last layer",
+    "more layers": "more layers",
+    "last two layers": "the last two layers",
+    "all layers": "all layers",
+    "last, then all": "the last layer first and then all",
+}
+ALONE = "last layer"  # the way that the others are compared with
+MOST_PAGES = 2  # of text; figures that do not fit among it come after
 NUMBERS = ("no", "one", "two", "three", "four")
-ALMOST = 0.005  # nats: a smaller rise of the loss is not called overfitting
+OFTEN, MOSTLY = 3, 0.6  # so many equal mistakes are no slip; so much of an image's evidence is most of it
+UNCHANGED = 0.95  # of CKA: features that are more alike count as kept
+GROUPS = 7  # columns of a table
 
 
 @dataclass(frozen=True)
@@ -33,18 +50,34 @@ class FineTuned:
 
     name: str
     record: Mapping[str, Any]
-    history: Sequence[Mapping[str, float]]
+    history: Sequence[Epoch]
+
+    @property
+    def layers(self) -> str:
+        return self.name.removesuffix(" fine-tuned")
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """The run that cut the sets from photos: its options, a row for each image, the first photo if it is there."""
+
+    options: Mapping[str, Any]
+    rows: Sequence[Mapping[str, str]]  # of provenance.csv
+    photo: Image.Image | None  # upright
+    overlay: Path  # the same, small, with a frame around each image
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the report is written from: the content of the runs' files, nothing else."""
+    """All that the report is written from: the content of the runs' files, and what the model makes of the sets."""
 
     card: ModelCard  # the pre-trained model's
     parameters: int  # of that one
     classes: Sequence[str]
     mnist: Mapping[str, float]  # the accuracy there of every published model
     before: Mapping[str, Any] | None  # fine-tuning: the score on Validation Set
+    mistakes: Mistakes | None  # then, on Training and Validation Set
+    cut: Cut | None
     last: FineTuned
     more: FineTuned
     scores: Mapping[str, Any]  # scores.json
@@ -57,11 +90,17 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, its width as a share of the page's in percent."""
+    """A figure: pictures side by side, for the section that speaks of it as ``@name``.
 
-    file: Path
+    ``width`` is the share of the page's that all of them take, in percent; the text runs ``beside`` a narrow one.
+    """
+
+    name: str
+    section: str
+    files: tuple[Path, ...]
     caption: str
     width: int = 100
+    beside: bool = False
 
 
 def write_report(
@@ -69,7 +108,8 @@ def write_report(
 ) -> int:
     """Typeset the report as a PDF; returns how many pages its text takes. ``words`` is the students' own Markdown.
 
-    Raises ``ToolkitError`` when the text takes more than two pages, or a picture is missing.
+    ``pictures`` come in the order of their worth: as many of the first as fit stand where the text speaks of them.
+    Raises ``ToolkitError`` when the text alone takes more than two pages, or a picture is missing.
     """
     sections = tell(evidence)
     if words.strip():
@@ -82,25 +122,47 @@ def write_report(
 def typeset(path: Path, content: dict[str, Any], pictures: Sequence[Picture]) -> int:
     """Let ``report.typ`` lay ``content`` out as a PDF; returns and raises what ``write_report`` does."""
     with tempfile.TemporaryDirectory() as place:
-        layout = Path(shutil.copy(LAYOUT, place))
-        figures = []
-        for number, picture in enumerate(pictures):
-            name = f"{number}{picture.file.suffix}"
+        layout, figures = Path(shutil.copy(LAYOUT, place)), {}
+        for picture in pictures:
+            names = [f"{picture.name}_{number}{file.suffix}" for number, file in enumerate(picture.files)]
+            for file, name in zip(picture.files, names, strict=True):
+                try:
+                    shutil.copy(file, Path(place, name))
+                except OSError as error:
+                    raise ToolkitError(f"{file} is missing: {error.strerror}. Make that run again.") from error
+            how = {"width": picture.width, "beside": picture.beside}
+            figures[picture] = {"files": names, "caption": picture.caption, **how}
+        pages = MOST_PAGES + 1
+        for within in range(len(pictures), -1, -1):
+            inputs = {"data": json.dumps(_clean(_place(content, figures, within)))}
             try:
-                shutil.copy(picture.file, Path(place, name))
-            except OSError as error:
-                raise ToolkitError(f"{picture.file} is missing: {error.strerror}. Make that run again.") from error
-            figures.append({"file": name, "caption": picture.caption, "width": picture.width})
-        inputs = {"data": json.dumps(_clean({**content, "figures": figures}))}
-        try:
-            (end,) = json.loads(typst.query(layout, "<text-end>", sys_inputs=inputs))
-        except RuntimeError as error:
-            raise ToolkitError(f"The report cannot be typeset: {error}. Make the runs it shows again.") from error
-        pages = int(end["value"])
+                (end,) = json.loads(typst.query(layout, "<text-end>", sys_inputs=inputs))
+            except RuntimeError as error:
+                raise ToolkitError(f"The report cannot be typeset: {error}. Make the runs it shows again.") from error
+            if (pages := int(end["value"])) <= MOST_PAGES:
+                break
         if pages > MOST_PAGES:
             raise ToolkitError(f"The report's text takes {pages} pages, {MOST_PAGES} are allowed. Shorten --words.")
         write_file(path, typst.compile(layout, sys_inputs=inputs))
     return pages
+
+
+def _place(content: dict[str, Any], figures: Mapping[Picture, Any], within: int) -> dict[str, Any]:
+    """``content`` with the first ``within`` figures in their sections, the others after, and numbers for ``@name``."""
+    sections = [
+        {**section, "figures": [picture for picture in list(figures)[:within] if picture.section == section["title"]]}
+        for section in content["sections"]
+    ]
+    near = [picture for section in sections for picture in section["figures"]]
+    after = [picture for picture in figures if picture not in near]
+    numbers = {picture.name: str(number) for number, picture in enumerate([*near, *after], 1)}
+    for section in sections:
+        section["figures"] = [figures[picture] for picture in section["figures"]]
+        section["content"] = [
+            re.sub(r"@(\w+)", lambda found: numbers.get(found[1], found[0]), part) if isinstance(part, str) else part
+            for part in section["content"]
+        ]
+    return {**content, "sections": sections, "figures": [figures[picture] for picture in after]}
 
 
 def tell(evidence: Evidence) -> list[dict[str, Any]]:
@@ -108,14 +170,26 @@ def tell(evidence: Evidence) -> list[dict[str, Any]]:
     sections = (_data, _pretrained, _tuning, _went_wrong, _accuracies, _layers, _limits)
     try:
         return [section(evidence) for section in sections]
-    except (LookupError, ValueError) as error:
+    except (LookupError, ValueError, TypeError) as error:
         raise ToolkitError(
             f"The runs that the report tells of do not fit together: {error!r}. Make them again."
         ) from error
 
 
-def _section(title: str, *paragraphs: str, **more: Any) -> dict[str, Any]:
-    return {"title": title, "paragraphs": list(paragraphs), **more}
+@cache
+def _sentences() -> ConfigParser:
+    sentences = ConfigParser(delimiters="=", interpolation=None)
+    sentences.read(SENTENCES, "utf-8")
+    return sentences
+
+
+def _say(section: str, key: str, /, **facts: Any) -> str:
+    return " ".join(_sentences()[section][key].split()).format(**facts)
+
+
+def _section(title: str, *content: str | list[list[str]], **more: Any) -> dict[str, Any]:
+    """Paragraphs and tables, in their order."""
+    return {"title": title, "content": [said for said in content if said], **more}
 
 
 def _clean(content: Any) -> Any:
@@ -134,135 +208,160 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _score(record: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _score(record: Mapping[str, Any]) -> dict[str, str]:
     """An accuracy, what it was counted on, and both ends of its interval without the sign."""
     digits = 2 if record["n"] >= 1000 else 1
     low, high = (f"{100 * end:.{digits}f}" for end in record["interval_95"])
-    return percent(record["accuracy"], digits), f"{record['correct']:,} of {record['n']:,}", low, high
+    right = f"{record['correct']:,} of {record['n']:,}"
+    return {"accuracy": percent(record["accuracy"], digits), "right": right, "low": low, "high": high}
+
+
+def _factor(name: str) -> str:
+    return FACTOR_NAMES.get(name, name)
 
 
 def _data(evidence: Evidence) -> dict[str, Any]:
-    what, names = things(evidence.classes), ", ".join(evidence.classes[:20])
-    more = ", ..." if len(evidence.classes) > 20 else ""
-    classes = "ten classes" if tuple(evidence.classes) == DIGITS else f"{len(evidence.classes)} classes ({names}{more})"
-    training, validation, test = (
-        f"{fewest if fewest == most else f'{fewest} to {most}'} of each, {total} in all,"
-        for fewest, most, total in evidence.sizes
+    say, what = partial(_say, "data"), things(evidence.classes)
+    names = ", ".join(evidence.classes[:20]) + (", ..." if len(evidence.classes) > 20 else "")
+    digits = tuple(evidence.classes) == DIGITS
+    parts = zip(("training", "validation", "test"), evidence.sizes, strict=True)
+    sizes = {
+        part: say("images", each=fewest if fewest == most else f"{fewest} to {most}", all=total)
+        for part, (fewest, most, total) in parts
+    }
+    classes = say("ten") if digits else say("classes", count=len(evidence.classes), names=names)
+    mirrored = say("digits_mirrored" if digits else "others_mirrored")
+    sets = say("sets", classes=classes, openings=evidence.openings, mirrored=mirrored, **sizes)
+    if not (cut := evidence.cut):
+        return _section(say("title"), sets)
+    photos, photo, degrees = len(cut.options["photos"]), cut.photo, cut.rows[0]["turned"]
+    sheet = say("sheets", count=photos) if photos > 1 else say("one_lost")
+    if photos == 1 and photo:
+        sheet = say("one_sheet", megapixels=photo.width * photo.height / 1e6)
+    corrections = sum(len(cut.options[name]) for name in ("skip", "label", "add"))
+    written = say(
+        "written",
+        what=what,
+        sheet=sheet,
+        turned="" if degrees == "0" else f"{say('turned', degrees=degrees)} ",
+        found=len(cut.rows),
+        rows=_many(len({(row["photo"], row["row"]) for row in cut.rows}), "row"),
+        corrected=f"We made {_many(corrections, 'correction')}" if corrections else "We corrected nothing",
+        doubtful=sum(bool(row["doubts"]) for row in cut.rows) or "none",
+        seed=cut.options["seed"],
     )
-    return _section(
-        "Data",
-        f"Our {what} are 28x28 grayscale images, ink bright on black as in MNIST, {classes}, divided by class: "
-        f"{training} to train (Training Set), {validation} to choose (Validation Set) and {test} to test (Test Set). "
-        f"No two images are the same, all files were checked when they were loaded. Figure 1 shows {what} that were "
-        "trained on. Test Set was not looked at while anything was chosen: every opening of it is logged, and when "
-        f"this was written there had been {evidence.openings}. While training, {what} are shifted, turned, scaled, "
-        "sheared and bent a little at random, never mirrored: that would turn a 2 into a 5.",
-    )
+    return _section(say("title"), written, sets)
 
 
 def _pretrained(evidence: Evidence) -> dict[str, Any]:
-    card, on_mnist = evidence.card, evidence.scores.get("pretrained_mnist")
+    say, card, on_mnist = partial(_say, "pretrained"), evidence.card, evidence.scores.get("pretrained_mnist")
     own = evidence.mnist.get(card.name, on_mnist["accuracy"] if on_mnist else 0.0)
     others = {name: share for name, share in evidence.mnist.items() if name != card.name}
-    listed = ", ".join(f"{name} {percent(share, 2)}" for name, share in others.items())
-    if others and own > max(others.values()):
-        why = f"We took it because it reads more of MNIST's test images than the other published models ({listed})."
-    elif others:
-        why = f"It is not the best of the published models on MNIST's test images ({listed}): it was chosen by hand."
-    else:
-        why = "It is the only published model."
-    score = "{} ({}; 95 % interval {} to {} %)"
-    said = f"It reads {score.format(*_score(on_mnist))} of MNIST's test images. {why} " if on_mnist else ""
+    shown = listed([f"{name} {percent(share, 2)}" for name, share in others.items()])
+    why = "only" if not others else "best" if own > max(others.values()) else "not_best"
+    epochs, data = card.options.get("epochs", "an unknown number of"), "MNIST" if on_mnist else "other classes"
+    said = [say("model", name=card.name, parameters=evidence.parameters, data=data, epochs=epochs)]
+    if on_mnist:
+        said += [say("on_mnist", score=say("score", **_score(on_mnist))), say(why, others=shown)]
     if evidence.before:
-        said += f"On our Validation Set it reads {score.format(*_score(evidence.before))} before any fine-tuning."
+        said.append(say("before", score=say("score", **_score(evidence.before))))
     else:
         common = len(set(card.classes) & set(evidence.classes))
-        said += (
-            f"It knows {common} of our {len(evidence.classes)} classes, so it got a new last layer, and there is no "
-            "accuracy before fine-tuning."
-        )
-    return _section(
-        "The pre-trained model",
-        f"{card.name} has {evidence.parameters:,} parameters and was trained on "
-        f"{'MNIST' if on_mnist else 'other classes'} for {card.options.get('epochs', 'an unknown number of')} "
-        f"epochs. {said}",
-    )
+        said.append(say("new_layer", common=common, count=len(evidence.classes)))
+    return _section(say("title"), " ".join(said), _misread(evidence.mistakes) if evidence.mistakes else "")
+
+
+def _misread(mistakes: Mistakes) -> str:
+    """What it misread in this hand and why, as far as the mistakes tell."""
+    say = partial(_say, "pretrained")
+    if not mistakes.pairs:
+        return say("none_misread", n=mistakes.n)
+    common = [pair for pair in mistakes.pairs if pair[2] >= OFTEN][:3]
+    said = [say("misread", n=mistakes.n, count=mistakes.count)]
+    said += [say("pair", true=true, read=read, count=count, of=of) for true, read, count, of in common]
+    said.append(say("often" if common else "seldom"))
+    if common and mistakes.explained:
+        true, read, *_ = common[0]
+        half, share = mistakes.where(true, read)
+        said += [say("where", true=true, read=read, half=half, share=percent(share, 0))] if share >= MOSTLY else []
+    right, wrong = mistakes.sure
+    said.append(say("less_sure" if wrong < right else "no_less_sure", right=percent(right, 0), wrong=percent(wrong, 0)))
+    return " ".join(said)
+
+
+def _searches(evidence: Evidence) -> list[tuple[FineTuned, Mapping[str, Any], Sequence[Mapping[str, Any]]]]:
+    """Each search with what was submitted after it, and its trials of so many layers, the usual one first."""
+    return [
+        (own, found, [trial for trial in found["trials"] if trial["layers"] == (found["layers"] or "all")])
+        for own, found in zip((evidence.last, evidence.more), evidence.tuning.values(), strict=True)
+    ]
 
 
 def _tuning(evidence: Evidence) -> dict[str, Any]:
-    searches = evidence.tuning
-    tried = {trial["n"] for found in searches.values() for trial in found["trials"] if trial["loss"] is not None} or {0}
-    n, first = max(tried), min(tried)
-    left = f" ({first} where a value was no better than the usual one in the first division)" if first < n else ""
-    paragraphs = [
-        f"The {evidence.sizes[1][2]:,} images of the Validation Set alone choose too much at random, so Training and "
-        f"Validation Set were judged together: cross-validation, {n} held-out predictions for each trial{left}, one "
-        "factor changed at a time from the usual values. A value replaced the usual one only where the held-out loss "
-        "was lower by more than chance (95 % interval over images)."
-    ]
-    for name, found in searches.items():
-        changed = [_capital(reason) for reason in found["reasons"] if " becomes " in reason or "together" in reason]
-        kept = [reason.split(" stays ")[0] for reason in found["reasons"] if " stays " in reason]
-        said = (
-            f"For {CALLED[name]}, {len(found['trials'])} trials; the values used have a held-out loss of "
-            f"{nats(found['loss'])} and {percent(found['accuracy'])} of {n} right. {' '.join(changed)}"
-        )
-        if kept:
-            said += f" Kept as usual, because no other value was better beyond chance: {', '.join(kept)}."
-        paragraphs.append(said)
-    chosen = [found["options"]["lr"] for found in searches.values()]
-    for tuned in (evidence.last, evidence.more):
-        record, options = tuned.record, tuned.record["options"]
-        reason = "from the search" if options["lr"] in chosen else record["lr_reason"]
-        dropout = "as pre-trained" if options["dropout"] is None else f"{options['dropout']:g}"
-        paragraphs.append(
-            f"{_capital(tuned.name)}, as submitted: learning rate {options['lr']:.2g} ({reason}), "
-            f"{options['epochs']} epochs, batches of {options['batch_size']}, augmentation {options['augment']:g}, "
-            f"dropout {dropout}; the epoch with the lowest validation loss, {record['best_epoch']}, was kept. "
-            f"Learning: {', '.join(record['learning'])}; frozen: {', '.join(record['frozen']) or 'nothing'}."
-        )
-    return _section("How the hyper-parameters were chosen", *paragraphs)
+    say, searches = partial(_say, "tuning"), _searches(evidence)
+    names = [own.layers.removeprefix("the ") for own, *_ in searches]
+    rows = [["Factor", *(f"{name}, {word}" for name in names for word in ("tried", "used"))]]
+    for factor in dict.fromkeys(factor for _, found, _ in searches for factor in found["options"]):
+        row = [_factor(factor)]
+        for own, _, trials in searches:
+            tried, used = {trial[factor] for trial in trials if factor in trial}, own.record["options"].get(factor)
+            row += [", ".join(f"{v:.2g}" for v in sorted(tried)), "as trained" if used is None else f"{used:.2g}"]
+        rows.append(row)
+    said, epochs = [], []
+    for own, found, (usual, *_) in searches:
+        options = found["options"].items()
+        changed = [
+            say("factor", factor=_factor(name), usual=usual[name], value=value)
+            for name, value in options
+            if value != usual[name]
+        ]
+        losses = {"before": nats(usual["loss"]), "after": nats(found["loss"]), "right": percent(found["accuracy"])}
+        factors = listed(changed)
+        said.append(say("changed" if changed else "kept", layers=own.layers, factors=factors, **losses))
+        others = [_factor(name) for name, value in options if own.record["options"].get(name) != value]
+        said += [say("departs", factors=listed(others))] if others else []
+        best = own.record["best_epoch"]
+        epochs.append(say("epoch", best=best, epochs=len(own.history), layers=own.layers))
+    said.append(say("submitted", epochs=listed(epochs)))
+    predictions = max(trial["n"] for *_, trials in searches for trial in trials)
+    return _section(say("title"), say("method", n=evidence.sizes[1][2], predictions=predictions), rows, " ".join(said))
 
 
 def _went_wrong(evidence: Evidence) -> dict[str, Any]:
-    said = []
-    for name, found in evidence.tuning.items():
-        diverged = [_what_was_new(trial) for trial in found["trials"] if trial["diverged"]]
-        if diverged:
-            said.append(f"For {CALLED[name]}, training diverged with {' and '.join(diverged)}.")
-        measured = [trial for trial in found["trials"] if trial["loss"] is not None]
-        worst = max(measured, key=lambda trial: trial["loss"])
-        said.append(
-            f"The worst trial for {CALLED[name]} that ended was the one with {_what_was_new(worst)}: held-out loss "
-            f"{nats(worst['loss'])}, {percent(worst['accuracy'])} right, against {nats(found['loss'])} and "
-            f"{percent(found['accuracy'])} for what we use."
-        )
-    for tuned in (evidence.last, evidence.more):
-        best, end = min(tuned.history, key=lambda row: row["validation_loss"]), tuned.history[-1]
-        lowest, last = nats(best["validation_loss"]), nats(end["validation_loss"])
-        rise = end["validation_loss"] - best["validation_loss"]
-        if rise > ALMOST and end["training_loss"] < best["training_loss"]:
-            said.append(
-                f"With {tuned.name}, the model overfitted after epoch {best['epoch']:g}: validation loss rose from "
-                f"{lowest} to {last} while training loss fell from {nats(best['training_loss'])} to "
-                f"{nats(end['training_loss'])}."
-            )
-        else:
-            said.append(
-                f"With {tuned.name}, no overfitting was seen: validation loss was lowest, {lowest}, in epoch "
-                f"{best['epoch']:g} of {end['epoch']:g}, and {last} at the end."
-            )
-    return _section("What went wrong on the way", " ".join(said))
+    say = partial(_say, "wrong")
+    said, diverged, idle = [], [], []
+    for own, found, trials in _searches(evidence):
+        usual = trials[0]
+        diverged += [f"{_what_was_new(trial)} ({own.layers})" for trial in found["trials"] if trial["diverged"]]
+        worst = max((trial for trial in trials if not trial["diverged"]), key=lambda trial: trial["loss"])
+        if worst["loss_95_from"] > found["loss"]:
+            losses = {"loss": nats(worst["loss"]), "used": nats(found["loss"])}
+            said.append(say("worst", layers=own.layers, setting=_what_was_new(worst), **losses))
+        names = []
+        for factor, value in found["options"].items():
+            tried = [trial for trial in trials if trial["new"] == factor]
+            alike = [t for t in tried if not t["diverged"] and t["loss_95_from"] <= usual["loss"] <= t["loss_95_to"]]
+            names += [_factor(factor)] if value == usual[factor] and tried and len(alike) == len(tried) else []
+        idle += [f"{listed(names)} ({own.layers})"] if names else []
+    said.insert(0, say("diverged", settings=listed(diverged)) if diverged else say("none_diverged"))
+    said += [say("idle", factors=listed(idle))] if idle else []
+    for own in (evidence.last, evidence.more):
+        best, end = best_epoch(own.history), own.history[-1]
+        facts = {"name": own.name, "epoch": best.epoch, "epochs": end.epoch}
+        facts |= {"lowest": nats(best.validation_loss), "last": nats(end.validation_loss)}
+        facts |= {"before": nats(best.training_loss), "after": nats(end.training_loss)}
+        said.append(say("overfitted" if overfitted(own.history) else "not_overfitted", **facts))
+    return _section(say("title"), " ".join(said))
 
 
 def _what_was_new(trial: Mapping[str, Any]) -> str:
     new = trial["new"]
     groups = {"usual": "the usual values", "together": "the chosen values together"}
-    return groups[new] if new in groups else f"{FACTOR_NAMES.get(new, new)} {trial[new]:g}"
+    return groups[new] if new in groups else f"{_factor(new)} {trial[new]:.2g}"
 
 
 def _accuracies(evidence: Evidence) -> dict[str, Any]:
@@ -274,58 +373,99 @@ def _accuracies(evidence: Evidence) -> dict[str, Any]:
         ("n_layers_own", evidence.more.name, "our Test Set"),
     ):
         if key in evidence.scores:
-            accuracy, right, low, high = _score(evidence.scores[key])
-            rows.append([name, data, right, accuracy, f"{low} % to {high} %"])
-    return _section(f"The {NUMBERS[len(rows) - 1]} accuracies", table=rows)
+            own = _score(evidence.scores[key])
+            rows.append([name, data, own["right"], own["accuracy"], f"{own['low']} % to {own['high']} %"])
+    return _section(f"The {NUMBERS[len(rows) - 1]} accuracies", rows)
 
 
 def _layers(evidence: Evidence) -> dict[str, Any]:
-    compared, tested, ways = evidence.compared, evidence.tested, evidence.compared["ways"]
-    rows = [["Fine-tuned", "Validation", "Test, mean", "Test, worst", "Loss", "Spread of curves", "Weights moved"]]
-    for way, own in ways.items():
-        first, *_, last = own["moved"].values()
-        test = tested["ways"][way]
-        rows.append(
-            [
-                way,
-                percent(own["mean"]),
-                f"{percent(test['mean'])} ± {100 * test['spread']:.1f}",
-                percent(test["worst"]),
-                nats(own["loss"]),
-                "" if own["curve_spread"] is None else nats(own["curve_spread"]),
-                f"{percent(first)}, {percent(last)}",
-            ]
-        )
-    trained = [way for way in ways if ways[way]["curve_spread"] is not None]
-    steady = min(trained, key=lambda way: ways[way]["curve_spread"])
-    lowest = min(ways, key=lambda way: ways[way]["loss"])
-    (first_group, first), *_, (last_group, last) = ways["all layers"]["moved"].items()
-    *_, alone = ways["last layer"]["moved"].values()
-    pairs = [pair for pair in tested["pairs"] if pair.first == "last layer" and pair.second != "last, then all"]
+    say, compared, tested = partial(_say, "layers"), evidence.compared, evidence.tested
+    rows = [["Fine-tuned", "Validation", "Test", "Test, worst seed", "Validation loss", "Spread of curves"]]
+    for way, own in compared["ways"].items():
+        test, spread = tested["ways"][way], own["curve_spread"]
+        means = [f"{percent(part['mean'])} ± {100 * part['spread']:.1f}" for part in (own, test)]
+        rows.append([way, *means, percent(test["worst"]), nats(own["loss"]), "" if spread is None else nats(spread)])
+    trained = {way: own for way, own in compared["ways"].items() if own["curve_spread"] is not None}
+    groups = list(trained[ALONE]["moved"])
+    shown = groups if len(groups) <= GROUPS else [*groups[: GROUPS // 2], *groups[-(GROUPS + 1) // 2 :]]
+    moves = [["Weights moved, CKA", *shown]]
+    moves += [[way, *(_moved(own, group) for group in shown)] for way, own in trained.items()]
     return _section(
-        "Last layer or more layers?",
-        f"Each way was trained with {compared['seeds']} seeds, all with the same order of images "
-        f"({compared['n']} validation and {tested['n']} test images; ± is the standard deviation over seeds; "
-        "weights moved: first and last layer, as a share of their length). "
-        f"The lowest validation loss at the end has {lowest} ({nats(ways[lowest]['loss'])} nats, last layer "
-        f"{nats(ways['last layer']['loss'])}); the steadiest curves over seeds has {steady}. "
-        f"Where all layers learn, the first ({first_group}) moved by {percent(first)} of its length and the last "
-        f"({last_group}) by {percent(last)}; alone, the last layer moved by {percent(alone)}.",
-        "On Test Set (McNemar's exact test counts images, the interval in brackets only seeds): "
-        + " ".join(_capital(str(pair)) for pair in pairs),
-        table=rows,
+        say("title"),
+        say("method", seeds=compared["seeds"], n=compared["n"], test=tested["n"]),
+        rows,
+        f"{_losses(trained)} {_stability(trained)} {_tested(tested)}",
+        moves,
+        f"{say('moved')} {_moves(trained)}",
     )
+
+
+def _moved(own: Mapping[str, Any], group: str) -> str:
+    if not (moved := own["moved"][group]):
+        return "frozen"
+    return percent(moved, 0 if moved >= 0.1 else 1) + (f", {own['cka'][group]:.2f}" if group in own["cka"] else "")
+
+
+def _losses(trained: Mapping[str, Any]) -> str:
+    lowest = min(trained, key=lambda way: trained[way]["loss"])
+    losses = {"loss": nats(trained[lowest]["loss"]), "alone": nats(trained[ALONE]["loss"])}
+    return _say("layers", "alone_lowest" if lowest == ALONE else "lowest", way=CALLED[lowest], **losses)
+
+
+def _stability(trained: Mapping[str, Any]) -> str:
+    """Which way depends least on the seed, in its accuracy and in its curves."""
+    accuracy, curves = (
+        [CALLED[way] for way, own in trained.items() if own[key] < min(o[key] for o in trained.values()) + 1e-9]
+        for key in ("spread", "curve_spread")
+    )
+    if both := [way for way in accuracy if way in curves]:
+        return _say("layers", "stable", ways=listed(both, "or"))
+    return _say("layers", "stability", accuracy=listed(accuracy, "or"), curves=listed(curves, "or"))
+
+
+def _tested(tested: Mapping[str, Any]) -> str:
+    """What the Test Set says of the last layer alone against more layers."""
+    say, n = partial(_say, "layers"), tested["n"]
+    pairs = [pair for pair in tested["pairs"] if pair.first == ALONE]
+    shown = [
+        say("better" if gain > 0 else "worse", way=CALLED[pair.second], points=100 * abs(gain), p=pair.test.p)
+        for pair in pairs
+        if pair.test.shown and (gain := pair.difference)
+    ]
+    if shown:
+        return say("shown", n=n, ways=listed(shown))
+    largest = max(pairs, key=lambda pair: abs(pair.difference))
+    facts = {"points": 100 * largest.difference, "way": CALLED[largest.second], "images": largest.images}
+    said = say("none_shown", n=n, p=min(pair.test.p for pair in pairs))
+    return f"{said} {say('needed', **facts)}" if largest.images else said
+
+
+def _moves(trained: Mapping[str, Any]) -> str:
+    """What each layer group learned where all do, and why the last one moves as far as it does alone."""
+    say, everything, alone = partial(_say, "layers"), trained["all layers"], trained[ALONE]
+    cka, said = everything["cka"], []
+    if cka and min(cka.values()) > UNCHANGED:
+        said.append(say("still"))
+    elif cka:
+        steps = [(before - after, name) for before, (name, after) in zip((1, *cka.values()), cka.items(), strict=False)]
+        fell, group = max(steps)
+        kept = [name for name, alike in cka.items() if alike > UNCHANGED]
+        said.append(say("changed", group=group, fell=fell, cka=cka[group]))
+        said += [say("hardly", groups=listed(kept))] if kept else []
+    *_, beside = everything["moved"].values()
+    *_, own = alone["moved"].values()
+    how = "no_further" if own <= beside else "beyond_length" if own > 1 else "further"
+    said.append(say(how, alone=percent(own), beside=percent(beside)))
+    if own > beside:
+        losses = {"own": nats(alone["loss"]), "all": nats(everything["loss"])}
+        said += [say("has_to"), say("not_enough" if alone["loss"] > everything["loss"] else "enough", **losses)]
+    return " ".join(said)
 
 
 def _limits(evidence: Evidence) -> dict[str, Any]:
-    n, least = evidence.scores["n_layers_own"]["n"], evidence.scores["n_layers_own"]["interval_95"][0]
-    return _section(
-        "Limits",
-        f"One of {n} test images is {100 / n:.3g} points, so with {evidence.more.name} all that is known of the "
-        f"accuracy is that it lies above {percent(least)} (95 % interval). A difference between two models on "
-        f"{n} images cannot be shown unless one of them alone is right on at least six. Nothing here says how "
-        f"well {things(evidence.classes)} of other writers, pens and cameras would be read.",
-    )
+    say, record = partial(_say, "limits"), evidence.scores["n_layers_own"]
+    n, least, what = record["n"], percent(record["interval_95"][0]), things(evidence.classes)
+    return _section(say("title"), say("text", n=n, points=100 / n, name=evidence.more.name, least=least, what=what))
 
 
 def _blocks(markdown: str) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -22,9 +22,19 @@ class Epoch:
     seconds: float
 
 
-def best_epoch(history: list[Epoch]) -> Epoch:
+ALMOST = 0.005  # nats: a smaller rise of the validation loss is not called overfitting
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
     """The one with the lowest validation loss, the earliest of equals."""
     return min(history, key=lambda row: row.validation_loss)
+
+
+def overfitted(history: Sequence[Epoch]) -> float:
+    """By how much validation loss rose after its lowest while training loss went on falling; 0 if it did not."""
+    best, end = best_epoch(history), history[-1]
+    rise = end.validation_loss - best.validation_loss
+    return rise if rise > ALMOST and end.training_loss < best.training_loss else 0.0
 
 
 def history_rows(history: list[Epoch]) -> list[dict[str, float]]:
