@@ -146,7 +146,7 @@ def test_the_photo_that_the_sets_were_cut_from_is_shown_unasked(done, place, tmp
 
     caption, sheet = shown(evidence)
     assert caption == "The Training Set, right, as cut from our sheet."
-    assert sheet.size == (60, 80)
+    assert (sheet.size, evidence.cut.photo.size) == ((60, 80), (60, 80))
     assert sheet.getpixel((0, 70)) < sheet.getpixel((59, 70))  # turned to the left: what was above is left
     assert "We made 1 correction by hand" in tell(evidence)[0]["content"][0]
     assert shown(replace(evidence, cut=replace(evidence.cut, photo=None)))[1].size == (30, 40)

@@ -185,6 +185,9 @@ def test_overfitting(losses, overfitted):
     )
     assert (told in sentences) == overfitted
     assert ("With all layers fine-tuned, the model did not overfit" in sentences) != overfitted
+    assert (
+        "With the last layer fine-tuned, the model did not overfit: validation loss was lowest at the end" in sentences
+    )
 
 
 def test_which_way_ends_with_the_lowest_loss():
@@ -202,14 +205,31 @@ def test_what_is_stable():
 
 
 def test_a_difference_on_the_test_set_is_shown_or_not():
-    assert "On the Test Set no difference from the last layer alone is shown" in said()
+    assert (
+        "No difference from the last layer alone is shown there (McNemar's exact test, 20 images, lowest p = 1)"
+        in said()
+    )
     better, worse = (
         said(tested=on_test_set(pair("all layers", 0, 9, 0.004))),
         said(tested=on_test_set(pair("all layers", 9, 0, 0.004))),
     )
-    assert "alone is shown (McNemar's exact test, 20 images): all layers better by 45.0 points (p = 0.004)." in better
+    assert (
+        "alone is shown there (McNemar's exact test, 20 images): all layers better by 45.0 points (p = 0.004)."
+        in better
+    )
     assert "all layers worse by 45.0 points (p = 0.004)" in worse
-    assert "no difference" not in better + worse
+    assert "No difference" not in better + worse
+
+
+def test_whether_fine_tuning_reads_more_of_the_test_set_than_the_model_before():
+    found = on_test_set(pair("all layers"))
+    assert "no fine-tuning reads more than the model did before: 90.0 % at best, against 90.0 %." in said(tested=found)
+    found["ways"]["all layers"] = {"mean": 0.95, "spread": 0.0, "worst": 0.95}
+    sentences = said(tested=found)
+    assert "most is read by fine-tuning all layers: 95.0 %, against 90.0 % without fine-tuning." in sentences
+    del found["ways"]["no fine-tuning"]
+    ways = {name: own for name, own in WAYS.items() if name != "no fine-tuning"}
+    assert "without fine-tuning" not in said(tested=found, compared={"n": 20, "seeds": 3, "ways": ways})
 
 
 def test_where_features_change_and_where_they_hardly_do():

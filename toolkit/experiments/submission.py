@@ -159,7 +159,7 @@ def report_pictures(
     files, told, cut = [save_picture(_montage(load_sets(digits).training), place / "cut.png")], "", evidence.cut
     sheet = Image.fromarray(read_grey(photo)) if photo else cut.photo or Image.open(cut.overlay) if cut else None
     if sheet:  # shown upright, grey, small, without metadata
-        sheet.thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
+        (sheet := sheet.copy()).thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
         files.insert(0, save_picture(sheet, place / "sheet.png"))
         told = ", right, as cut from our sheet"
     pictures = [Picture("sheet", "Data", tuple(files), f"The Training Set{told}.", 26 * len(files), beside=True)]

@@ -36,7 +36,7 @@ CALLED = {  # the searches in tuning.json and the ways in comparison.json, as a 
     "all layers": "all layers",
     "last, then all": "the last layer first and then all",
 }
-ALONE = "last layer"  # the way that the others are compared with
+NONE, ALONE = "no fine-tuning", "last layer"  # ways that the others are compared with
 MOST_PAGES = 2  # of text; figures that do not fit among it come after
 NUMBERS = ("no", "one", "two", "three", "four")
 OFTEN, MOSTLY = 3, 0.6  # so many equal mistakes are no slip; so much of an image's evidence is most of it
@@ -348,13 +348,14 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
             names += [_factor(factor)] if value == usual[factor] and tried and len(alike) == len(tried) else []
         idle += [f"{listed(names)} ({own.layers})"] if names else []
     said.insert(0, say("diverged", settings=listed(diverged)) if diverged else say("none_diverged"))
-    said += [say("idle", factors=listed(idle))] if idle else []
+    said += [say("idle", factors="; ".join(idle))] if idle else []
     for own in (evidence.last, evidence.more):
         best, end = best_epoch(own.history), own.history[-1]
         facts = {"name": own.name, "epoch": best.epoch, "epochs": end.epoch}
         facts |= {"lowest": nats(best.validation_loss), "last": nats(end.validation_loss)}
         facts |= {"before": nats(best.training_loss), "after": nats(end.training_loss)}
-        said.append(say("overfitted" if overfitted(own.history) else "not_overfitted", **facts))
+        calm = "lowest_at_end" if best is end else "not_overfitted"
+        said.append(say("overfitted" if overfitted(own.history) else calm, **facts))
     return _section(say("title"), " ".join(said))
 
 
@@ -425,7 +426,14 @@ def _stability(trained: Mapping[str, Any]) -> str:
 
 def _tested(tested: Mapping[str, Any]) -> str:
     """What the Test Set says of the last layer alone against more layers."""
-    say, n = partial(_say, "layers"), tested["n"]
+    say, n, ways = partial(_say, "layers"), tested["n"], {**tested["ways"]}
+    before = ways.pop(NONE, None)
+    most = max(own["mean"] for own in ways.values())
+    best = listed([CALLED[way] for way, own in ways.items() if own["mean"] > most - 1e-9], "or")
+    said = []
+    if before:
+        means = {"accuracy": percent(most), "before": percent(before["mean"])}
+        said.append(say("best_tested" if most > before["mean"] + 1e-9 else "none_better", ways=best, **means))
     pairs = [pair for pair in tested["pairs"] if pair.first == ALONE]
     shown = [
         say("better" if gain > 0 else "worse", way=CALLED[pair.second], points=100 * abs(gain), p=pair.test.p)
@@ -433,11 +441,11 @@ def _tested(tested: Mapping[str, Any]) -> str:
         if pair.test.shown and (gain := pair.difference)
     ]
     if shown:
-        return say("shown", n=n, ways=listed(shown))
+        return " ".join([*said, say("shown", n=n, ways=listed(shown))])
     largest = max(pairs, key=lambda pair: abs(pair.difference))
     facts = {"points": 100 * largest.difference, "way": CALLED[largest.second], "images": largest.images}
-    said = say("none_shown", n=n, p=min(pair.test.p for pair in pairs))
-    return f"{said} {say('needed', **facts)}" if largest.images else said
+    said.append(say("none_shown", n=n, p=min(pair.test.p for pair in pairs)))
+    return " ".join([*said, say("needed", **facts)] if largest.images else said)
 
 
 def _moves(trained: Mapping[str, Any]) -> str:
