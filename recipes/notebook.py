@@ -4,15 +4,18 @@
     python -m toolkit recipe notebook --ids 111111111 --mlp runs/analyze_mlp/2026-01-31_12-00-00
 
 Needs   a finished run of analyze_mlp; a run of analyze_cnn is told as well if there is one.
-Expect  Id1_id2.ipynb, executed; Id1_id2.pdf; both in Id1_id2.zip. About a minute on 2 CPU cores.
+Expect  Id1_id2.ipynb, executed, which needs nothing of this toolkit; Id1_id2.pdf; both in Id1_id2.zip with the files
+        of the analyses that the notebook shows. About a minute on 2 CPU cores.
 """
 
 from pathlib import Path
 
+from toolkit.data.csv_digits import as_csv, read_labelled_csv
+from toolkit.data.mnist import mnist_files
 from toolkit.experiments.analysis import read_analysis
 from toolkit.paths import ROOT
 from toolkit.reporting.hand_in import write_zip, zip_name
-from toolkit.reporting.notebook import analysis_cells, opening_cells, write_notebook, write_pdf
+from toolkit.reporting.notebook import analysis_cells, analysis_files, opening_cells, write_notebook, write_pdf
 from toolkit.runs import find_run, latest_run, read_record, start_run
 
 
@@ -27,15 +30,20 @@ def run(
     with start_run(__file__, locals()) as run:
         mlp = mlp or latest_run("analyze_mlp")
         cnn = cnn or find_run("analyze_cnn")
-        options = read_record(mlp)["options"]
-        sources = {name: Path(options[name]).resolve() for name in ("mnist", "csv") if options[name]}
-        cells = opening_cells({**sources, "seed": options["split_seed"]})
-        cells += analysis_cells(read_analysis(mlp), mlp, "One factor at a time")
-        if cnn:
-            cells += analysis_cells(read_analysis(cnn), cnn, "Bonus: a convolutional network")
+        options, start = read_record(mlp)["options"], read_analysis(mlp).factors[0].start.setting
+        mnist, csv = (Path(options[name]) if options[name] else None for name in ("mnist", "csv"))
+        cells = opening_cells(start, options["seed"], options["split_seed"], "csv" if csv else "mnist")
+        beside: dict[str, bytes] = {}
+        for folder, title in ((mlp, "One factor at a time"), (cnn, "Bonus: a convolutional network")):
+            if folder:
+                told = read_analysis(folder)
+                cells += analysis_cells(told, folder, title)
+                beside |= analysis_files(told, folder)
         run.options.update(mlp=mlp, cnn=cnn)
-        notebook = write_notebook(run.folder / f"{name}.ipynb", cells)
+        data = {"train.csv": as_csv(*read_labelled_csv(csv))} if csv else mnist_files(mnist)
+        notebook = write_notebook(run.folder / f"{name}.ipynb", cells, {**beside, **data})
         pdf = write_pdf(notebook, run.folder / f"{name}.pdf")
-        archive = write_zip(out or ROOT / f"{name}.zip", {file.name: file.read_bytes() for file in (notebook, pdf)})
+        packed = {file.name: file.read_bytes() for file in (notebook, pdf)} | beside
+        archive = write_zip(out or ROOT / f"{name}.zip", packed)
         print(f"Written: {archive}\nRun: {run.folder}")
     return archive

@@ -1,66 +1,110 @@
-import ast
 import json
+import re
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import nbformat
 import pytest
+import torch
 from matplotlib.figure import Figure
 
 from recipes import notebook
 from tests.evaluation.test_factors import level
 from tests.reporting.test_plots import scores
+from toolkit.data.csv_digits import as_csv
+from toolkit.data.parts import load_parts
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis, Factor
-from toolkit.experiments.analysis import read_analysis
-from toolkit.reporting.notebook import analysis_cells, code, opening_cells, write_notebook
+from toolkit.reporting.notebook import code, opening_cells, write_notebook
 from toolkit.reporting.plots import save_figure
 from toolkit.runs import start_run
+from toolkit.training.trainings import train
+
+ALONE = """import sys
+from importlib.util import find_spec
+
+assert find_spec("toolkit") is None
+assert not any(name.partition(".")[0] in ("toolkit", "recipes", "fastai", "timm") for name in sys.modules)
+[path.name for path in sorted(Path().iterdir())]"""
 
 
-@pytest.fixture
-def analysis():
+def analysis_of(**options):
     """A finished run of analyze_mlp, as far as the notebook reads it."""
     factor = Factor("batch_size", (level(16, [0.95, 0.96]), level(32, [0.0, 0.0], "The loss became nan.")), 16)
-    with start_run("analyze_mlp.py", {"mnist": None, "csv": "train.csv", "split_seed": 7}) as run:
+    with start_run("analyze_mlp.py", {"mnist": None, "csv": None, "split_seed": 7, "seed": 5, **options}) as run:
         run.write_json("analysis.json", asdict(Analysis((factor,), None, (600, 200))))
         run.write_json("scores.json", {"test": scores(99, 0).as_record()})
-        for name in ("curves", "confusion", "confused"):
+        for name in ("overview", "batch_size", "curves", "confusion", "confused"):
             save_figure(Figure(), run.folder / f"{name}.png")
     return run.folder
 
 
-def test_an_analysis_becomes_an_executed_notebook_and_a_pdf(analysis, tmp_path, monkeypatch):
-    def imports_only(parts):
-        """There is no train.csv, nor MNIST."""
-        assert parts["seed"] == 7
-        (cell,) = [cell for cell in opening_cells(parts) if "parts = load_parts(" in cell["source"]]
-        return [{**cell, "source": cell["source"].partition("parts = ")[0]}]
+@pytest.fixture
+def analysis(idx_files):
+    """One of the stand-in for MNIST."""
+    return analysis_of(mnist=idx_files)
 
-    monkeypatch.setattr("recipes.notebook.opening_cells", imports_only)
+
+def cells_told(packed, name):
+    told = nbformat.reads(packed.read(name).decode(), as_version=4)
+    nbformat.validate(told)
+    outputs = [output for cell in told.cells for output in cell.get("outputs", ())]
+    said = "".join(output.get("text", "") for output in outputs)
+    return told.cells, said, [output["data"] for output in outputs if "image/png" in output.get("data", {})]
+
+
+def losses_of(setting, parts):
+    """The first epoch's, by the toolkit itself."""
+    _, outcome = train(replace(setting, epochs=1), 5, parts, torch.device("cpu"), show_progress=False)
+    return outcome.history[0].training_loss, outcome.history[0].validation_loss
+
+
+def test_an_analysis_becomes_a_notebook_that_runs_without_the_toolkit(analysis, idx_files, tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    add = notebook.opening_cells
+    monkeypatch.setattr("recipes.notebook.opening_cells", lambda *given: [*add(*given), code(ALONE)])
     archive = notebook.run(ids="111,222", out=tmp_path / "111_222.zip")
     with zipfile.ZipFile(archive) as packed:
-        assert packed.namelist() == ["111_222.ipynb", "111_222.pdf"]
-        told = nbformat.reads(packed.read("111_222.ipynb").decode(), as_version=4)
+        names = [name for name in packed.namelist() if name.startswith("analyze_mlp/")]
+        assert packed.namelist() == ["111_222.ipynb", "111_222.pdf", *names]
+        assert "analyze_mlp/analysis.json" in names
         assert packed.read("111_222.pdf").startswith(b"%PDF")
-    nbformat.validate(told)
-    shown = [output["data"] for cell in told.cells for output in cell.get("outputs", ()) if "data" in output]
+        cells, said, shown = cells_told(packed, "111_222.ipynb")
+        assert str(tmp_path) not in packed.read("111_222.ipynb").decode()
     assert len(shown) == 5  # overview, the factor, curves, confusion matrix, confused pairs
-    assert all("image/png" in data for data in shown)
-    story = "\n".join(cell.source for cell in told.cells if cell.cell_type == "markdown")
+    story = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     assert "2 of 2 trainings diverged" in story
     assert "**100.00 %** of the test images (990 of 990" in story
+    assert "batch_size 16 95.00% 96.00%" in said
+    first = re.search(r"epoch 1: training loss ([\d.]+), validation loss ([\d.]+)", said)
+    expected = losses_of(level(16, [0.9]).setting, load_parts(idx_files, None, 7))
+    assert [float(loss) for loss in first.groups()] == pytest.approx(expected, abs=2e-4)
+
+
+def test_its_code_is_the_toolkits_and_names_nothing_of_it():
+    sources = [cell["source"] for cell in opening_cells(level(16, [0.9]).setting, 5, 7, "mnist")]
+    told = "\n".join(sources)
+    assert "parameter.sub_(gradient, alpha=learning_rate)" in told
+    assert "class MLP(nn.Module)" in told
+    assert not re.search(r"toolkit|ToolkitError|# source:|\\$", told)
+    assert "train.csv" not in told
+
+
+def test_images_from_a_csv_file_are_read_from_one(tmp_path, examples, monkeypatch, capsys):
+    digits, setting = examples["Training Set"], level(16, [0.9]).setting
+    (tmp_path / "train.csv").write_bytes(as_csv(digits.images, digits.labels))
+    cells = [cell["source"] for cell in opening_cells(setting, 5, 7, "csv") if cell["cell_type"] == "code"]
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(cells), {"__name__": "told"})
+    loss = re.search(r"epoch 1: training loss ([\d.]+)", capsys.readouterr().out)[1]
+    assert float(loss) == pytest.approx(losses_of(setting, load_parts(None, tmp_path / "train.csv", 7))[0], abs=2e-4)
+    assert "urlopen(" not in "\n".join(cells)
 
 
 def test_a_cell_that_fails_is_told_and_nothing_is_written(tmp_path):
     with pytest.raises(ToolkitError, match="A cell of the notebook failed: ZeroDivisionError"):
-        write_notebook(tmp_path / "told.ipynb", [code("1 / 0")])
+        write_notebook(tmp_path / "told.ipynb", [code("1 / 0")], {})
     assert list(tmp_path.glob("*.ipynb")) == []
-
-
-def test_the_first_cell_divides_the_data_as_the_analysis_did(tmp_path):
-    sources = [cell["source"] for cell in opening_cells({"csv": tmp_path, "seed": 7})]
-    assert any(f"load_parts(csv=Path({str(tmp_path)!r}), seed=7)" in source for source in sources)
 
 
 def test_an_analysis_that_was_damaged_is_refused(analysis):
@@ -69,14 +113,10 @@ def test_an_analysis_that_was_damaged_is_refused(analysis):
         notebook.run(ids="111")
 
 
-def test_a_folders_name_is_never_code(analysis):
-    name = 'a"; open("ran", "w"); "\\'
-    folder = analysis.rename(analysis.with_name(name))
-    cells = analysis_cells(read_analysis(folder), folder, "Title")
-    (source,) = [cell["source"] for cell in cells if "read_analysis" in cell["source"]]
-    first, *_ = ast.parse(source).body
-    assert [node.value for node in ast.walk(first) if isinstance(node, ast.Constant)] == [name, "analyze_mlp"]
-    assert len(ast.parse(source).body) == 3
+def test_a_figure_that_is_gone_is_named(analysis):
+    (analysis / "overview.png").unlink()
+    with pytest.raises(ToolkitError, match=r"overview\.png is missing"):
+        notebook.run(ids="111")
 
 
 @pytest.mark.parametrize("ids", ["", "1,,2", "../x", "1 2", "CON", "1" * 10_000])

@@ -39,6 +39,13 @@ def read_labelled_csv(path: Path, classes: int = len(DIGITS)) -> tuple[np.ndarra
     return images, labels
 
 
+def as_csv(images: np.ndarray, labels: np.ndarray) -> bytes:
+    """The same as one plain CSV file with a line of column names."""
+    columns = ["label", *(f"pixel{number}" for number in range(PIXELS))]
+    rows = np.column_stack([labels, images.reshape(-1, PIXELS)])
+    return pd.DataFrame(rows, columns=columns).to_csv(index=False).encode()
+
+
 def read_csv_images(path: Path) -> np.ndarray:
     """The images of one CSV file (plain, .gz, or alone in a .zip), uint8 (N, 1, 28, 28); labels are passed over."""
     contents = _contents(path)

@@ -76,12 +76,20 @@ class _InMemory:
         return (self.augment(images) if self.augment else images), self.labels.index_select(0, indices)
 
 
-class _Batches:
+def draw_batches(
+    count: int, size: int, order: torch.Generator | None = None, device: torch.device | str = "cpu"
+) -> tuple[torch.Tensor, ...]:
     """The indices of every batch of an epoch, in a new order each time if there is a generator to draw it.
 
     Their sizes differ by one at most. In a last batch of what is left over each image would weigh more: at a high
     rate, one step on 16 images after batches of 256 undoes much of an epoch.
     """
+    indices = torch.arange(count) if order is None else torch.randperm(count, generator=order)
+    return indices.to(device).tensor_split(math.ceil(count / size))
+
+
+class _Batches:
+    """The batches of ``draw_batches``, of which each rank gets its share."""
 
     def __init__(self, count: int, size: int, order: torch.Generator | None, device: torch.device) -> None:
         self.count, self.size, self.order, self.device = count, size, order, device
@@ -91,10 +99,8 @@ class _Batches:
         return math.ceil(self.count / self.size)
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        order = self.order
-        indices = torch.arange(self.count) if order is None else torch.randperm(self.count, generator=order)
         first, self.first = self.first, 0
-        batches = indices.to(self.device).tensor_split(len(self))[first:]
+        batches = draw_batches(self.count, self.size, self.order, self.device)[first:]
         # drawn by now, not with the first batch: torch's loader draws from the same generator in between.
         # Fewer images to validate with than ranks: all of them see all, which is the same mean
         return (b.tensor_split(world_size())[rank()] if len(b) >= world_size() else b for b in batches)

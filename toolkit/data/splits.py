@@ -20,10 +20,16 @@ def hold_out(digits: LabelledImages, size: int, seed: int) -> tuple[LabelledImag
         raise ToolkitError(f"Cannot hold out {size} of {len(digits)} images: expected {least} to {most}. Choose one.")
     if (rarest := int(digits.class_counts().min())) < 2:
         raise ToolkitError(f"Cannot hold out some of each class: the rarest has {rarest} images. Add some.")
+    rest, held_out = divide_stratified(digits.labels, size, seed)
+    return digits.part(rest), digits.take(held_out)
+
+
+def divide_stratified(labels: np.ndarray, size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The places of the rest and of ``size`` images held out, each with the same share of every label."""
     from sklearn.model_selection import train_test_split  # two seconds to import, for those who hold out
 
-    rest, held_out = train_test_split(np.arange(len(digits)), test_size=size, random_state=seed, stratify=digits.labels)
-    return digits.part(np.sort(rest)), digits.take(np.sort(held_out))
+    rest, held_out = train_test_split(np.arange(len(labels)), test_size=size, random_state=seed, stratify=labels)
+    return np.sort(rest), np.sort(held_out)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def plot_factor(factor: Factor, images: tuple[int, int]) -> Figure:
 def plot_overview(analysis: Analysis) -> Figure:
     """Validation accuracy after the last epoch, factor by factor: a dot for each training, a bar for the mean."""
     factors, images = analysis.factors, analysis.images[1]
-    figure = Figure(figsize=(9, 3), layout="constrained")
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
     shown = [accuracy for factor in factors for level in factor.levels for accuracy in level.finished]
     for axes, factor in zip(figure.subplots(1, len(factors), sharey=True, squeeze=False)[0], factors, strict=True):
         for place, level in enumerate(factor.levels):

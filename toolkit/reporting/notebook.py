@@ -1,10 +1,13 @@
-"""An analysis told as a notebook: executed with its figures inside, typeset as PDF, zipped to hand in."""
+"""An analysis told as a notebook that stands alone: executed, with its figures inside, and typeset as PDF."""
 
-import json
+import inspect
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import nbformat
@@ -15,67 +18,72 @@ from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell as code
 from nbformat.v4 import new_markdown_cell as markdown
 
+from toolkit.data import mnist
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis
 from toolkit.evaluation.records import ScoreRecord
-from toolkit.paths import ROOT, write_file
+from toolkit.models.pixels import MNIST_MEAN, MNIST_STD
+from toolkit.paths import write_file
 from toolkit.reporting.insights import choice, describe, factor_section
+from toolkit.training.trainings import Setting
 
 LAYOUT = Path(__file__).with_name("notebook.typ")
-INTRODUCTION = """# Training from scratch on MNIST
-
-A feed-forward network is trained by plain stochastic gradient descent, and one factor after another is varied to see
-what it does. Every number below was computed by the toolkit that is imported here.
-
-## Data
-
-MNIST's images, divided into three parts, each with the same share of every digit: one to train on, one to decide
-with, one to test with at the end."""
-IMPORTS = """import inspect
-import warnings
-from pathlib import Path
-
-from IPython.display import Image
-
-warnings.simplefilter("ignore")  # of torch and timm about each other
-
-from toolkit.experiments.analysis import read_analysis
-from toolkit.data.parts import load_parts
-from toolkit.paths import runs_folder
-from toolkit.reporting.factor_plots import plot_factor, plot_overview
-from toolkit.reporting.plots import figure_png, plot_contact_sheet
-from toolkit.training.plain_sgd import PlainSGD
+OPENING = Path(__file__).with_name("notebook.md")  # data, network, loader, loop and one training
+TOLD = ("curves", "confusion", "confused")  # figures of the setting that was tested
+CELL = re.compile(r"^```python ?(\w*)\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
+SOURCE = re.compile(r"^# source: (\S+) (\w+)$", re.MULTILINE)
+# what these parts of the toolkit would need of its other parts
+PLAIN = {"ToolkitError": "ValueError", "Content": "bytes | bytearray"}
 
 
-def show(figure):
-    return Image(figure_png(figure))
-"""
-LOOP = """## The loop
+def opening_cells(start: Setting, seed: int, split_seed: int, source: str) -> list[dict[str, Any]]:
+    """Data, network, loader, loop, and one short training from ``start``, as ``notebook.md`` tells them.
 
-Batch, logits, cross entropy, gradients, step: the whole of the training, as a fastai callback in the place of
-fastai's own loop."""
+    Its code is the toolkit's own where a line says so. ``source`` is where the images come from, "mnist" or "csv".
+    """
+    facts = {"sha256": mnist.SHA256, "mean": MNIST_MEAN, "std": MNIST_STD, "seed": seed, "split_seed": split_seed}
+    how = {"learning_rate": start.learning_rate, "batch_size": start.batch_size, "arguments": start.arguments}
+    told = Template(OPENING.read_text("utf-8")).substitute(**facts, **how, epochs=min(2, start.epochs))
+    cells, end = [], 0
+    for cell in CELL.finditer(told):
+        cells.append(markdown(told[end : cell.start()].strip()))
+        if cell[1] in ("", source):
+            cells.append(code(SOURCE.sub(_source, cell[2]).strip()))
+        end = cell.end()
+    return [cell for cell in cells if cell["source"]]
+
+
+def _source(line: re.Match[str]) -> str:
+    """The source of what a line names, with nothing of the toolkit in it."""
+    said = inspect.getsource(getattr(import_module(line[1]), line[2])).strip()
+    return re.sub(r"\b(ToolkitError|Content)\b", lambda word: PLAIN[word[0]], said)
 
 
 def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[str, Any]]:
-    """The cells that tell one analysis, from the run in ``folder``: tables and insights between the figures."""
-    start = analysis.factors[0].start
+    """The cells that tell one analysis from the files of the run in ``folder``, which lie beside the notebook."""
+    start, place = analysis.factors[0].start, folder.parent.name
     training, validation = analysis.images
     cells = [
         markdown(
-            f"## {title}\n\nBaseline: {describe(start.setting)}. Each setting was trained {len(start.outcomes)} times "
-            f"from scratch, with another seed each time, on {training:,} images, and judged on {validation:,} others "
-            "by its accuracy after the last epoch. Differences come with Welch's 95 % interval over the seeds."
+            f"## {title}\n\nThe baseline is {describe(start.setting)}. Each setting was trained from scratch with "
+            f"{len(start.outcomes)} seeds on {training:,} images, and judged by its accuracy on {validation:,} others "
+            "after the last epoch. Differences come with Welch's 95 % interval over the seeds. The gap is training "
+            "accuracy minus validation accuracy: the wider, the more was learned by heart."
         ),
         code(
-            # quoted, so that a folder's name never becomes a statement
-            f"folder = runs_folder() / {json.dumps(folder.parent.name)} / {json.dumps(folder.name)}\n"
-            "analysis = read_analysis(folder)\nshow(plot_overview(analysis))"
+            f'analysis = json.loads(Path("{place}/analysis.json").read_text())\n'
+            'for factor in analysis["factors"]:\n'
+            '    for level in factor["levels"]:\n'
+            '        ends = [run["history"][-1] for run in level["outcomes"] if not run["complaint"]]\n'
+            "        right = [f\"{end['validation_accuracy']:.2%}\" for end in ends]\n"
+            '        print(factor["name"], level["value"], *right)\n'
+            f'Image("{place}/overview.png")'
         ),
     ]
-    for number, factor in enumerate(analysis.factors):
+    for factor in analysis.factors:
         cells.append(markdown(f"### {factor.title.capitalize()}\n\n{factor_section(factor, validation)}"))
-        cells.append(code(f"show(plot_factor(analysis.factors[{number}], analysis.images))"))
+        cells.append(code(f'Image("{place}/{factor.name}.png")'))
     scores = read_json(folder / "scores.json", dict[str, ScoreRecord])["test"]
     low, high = (100 * end for end in scores["interval_95"])
     cells.append(
@@ -85,37 +93,35 @@ def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[st
             f"interval {low:.2f} to {high:.2f} %)."
         )
     )
-    cells += [code(f'Image(folder / "{picture}.png")') for picture in ("curves", "confusion", "confused")]
-    return cells
+    return [*cells, *(code(f'Image("{place}/{picture}.png")') for picture in TOLD)]
 
 
-def opening_cells(parts: Mapping[str, object]) -> list[dict[str, Any]]:
-    """Data and loop; ``parts`` are the arguments for ``load_parts``."""
-    given = ", ".join(f"{name}={_written(value)}" for name, value in parts.items())
-    return [
-        markdown(INTRODUCTION),
-        code(f"{IMPORTS}\n\nparts = load_parts({given})\nprint(parts)"),
-        code('show(plot_contact_sheet(parts.training, "the first twelve of each digit"))'),
-        markdown(LOOP),
-        code("print(inspect.getsource(PlainSGD.before_train))"),
-    ]
+def analysis_files(analysis: Analysis, folder: Path) -> dict[str, bytes]:
+    """The files of a run that its cells read, by their path beside the notebook."""
+    pictures = ["overview", *(factor.name for factor in analysis.factors), *TOLD]
+    names = ["analysis.json", *(f"{picture}.png" for picture in pictures)]
+    try:
+        return {f"{folder.parent.name}/{name}": (folder / name).read_bytes() for name in names}
+    except OSError as error:
+        raise ToolkitError(f"{error.filename} is missing: {error.strerror}. Run the analysis again.") from error
 
 
-def _written(value: object) -> str:
-    return f"Path({str(value)!r})" if isinstance(value, Path) else repr(value)
+def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]], beside: Mapping[str, bytes | bytearray]) -> Path:
+    """Execute ``cells`` in a folder that holds only the files ``beside``, and write them with what they show.
 
-
-def write_notebook(path: Path, cells: Sequence[Mapping[str, Any]]) -> Path:
-    """Execute ``cells`` and write them with what they show; a ``ToolkitError`` says which one failed."""
+    A ``ToolkitError`` says which one failed.
+    """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.from_dict(cell) for cell in cells])
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number}"  # else random: the same analysis gives the same notebook
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # jupyter's own, about its paths and event loop
+        for name, content in beside.items():
+            write_file(Path(folder, name), bytes(content))
         quiet = ["--IPKernelApp.log_level=ERROR"]
         try:
-            execute(notebook, cwd=str(ROOT), timeout=600, kernel_name="python3", extra_arguments=quiet)
+            execute(notebook, cwd=folder, timeout=600, kernel_name="python3", extra_arguments=quiet)
         except CellExecutionError as error:
             told = f"{error.ename}: {error.evalue}"
             raise ToolkitError(f"A cell of the notebook failed: {told}. Mend what it names.") from error

@@ -1,10 +1,12 @@
 """Stochastic gradient descent written out, in the place of fastai's training loop."""
 
 import math
+from collections.abc import Iterable, Iterator
 
 import torch
 from fastai.callback.core import Callback, CancelTrainException
 from fastai.learner import Learner
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from toolkit.errors import ToolkitError
@@ -13,9 +15,27 @@ from toolkit.training.history import Epoch, History, freely_named
 from toolkit.training.state import KeepState, SavedState
 
 
+def descend(
+    model: nn.Module, batches: Iterable[tuple[torch.Tensor, torch.Tensor]], learning_rate: float
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Plain stochastic gradient descent, without any optimizer: Robbins and Monro's method (1951) on batches.
+
+    Each batch, images and labels, is one step, after which its logits, loss and labels are given out.
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for images, labels in batches:
+        logits = model(images)
+        loss = cross_entropy(logits, labels)
+        gradients = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.sub_(gradient, alpha=learning_rate)  # parameter -= learning_rate * gradient
+        yield logits, loss, labels
+
+
 @freely_named
 class PlainSGD(Callback):
-    """One pass over the training images, without any optimizer: Robbins and Monro's method (1951) on batches.
+    """One pass over the training images by ``descend``.
 
     fastai does the rest: it counts epochs, validates, calls other callbacks. Batches do not raise its events, which
     would cost more than a small network's own arithmetic. ``learning_rate`` is multiplied by ``decay`` after every
@@ -33,20 +53,11 @@ class PlainSGD(Callback):
         self.opt.set_hyper("lr", math.prod([self.rate, *[self.decay] * self.epoch]))
 
     def before_train(self) -> None:
-        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        learning_rate = self.opt.hypers[-1]["lr"]
-        model, tally = self.model, self.history.tally
-        batch_done = self.keeper.batch_done if self.keeper else None
+        tally, batch_done = self.history.tally, self.keeper.batch_done if self.keeper else None
         check_each = self.dls.device.type != "cuda"  # where Python would wait for the GPU at every step
-        for images, labels in self.dls.train:
-            logits = model(images)
-            loss = cross_entropy(logits, labels)
+        for logits, loss, labels in descend(self.model, self.dls.train, self.opt.hypers[-1]["lr"]):
             if check_each:
                 stop_unless_finite(self, loss.item())
-            gradients = torch.autograd.grad(loss, parameters)
-            with torch.no_grad():
-                for parameter, gradient in zip(parameters, gradients, strict=True):
-                    parameter.sub_(gradient, alpha=learning_rate)  # parameter -= learning_rate * gradient
             tally.add(logits, loss, labels)
             if batch_done:
                 batch_done()
