@@ -34,11 +34,14 @@ def run(
         mnist, csv = (Path(options[name]) if options[name] else None for name in ("mnist", "csv"))
         cells = opening_cells(start, options["seed"], options["split_seed"], "csv" if csv else "mnist")
         beside: dict[str, bytes] = {}
-        for folder, title in ((mlp, "One factor at a time"), (cnn, "Bonus: a convolutional network")):
+        for place, folder, title in (
+            ("analyze_mlp", mlp, "One factor at a time"),
+            ("analyze_cnn", cnn, "Bonus: a convolutional network"),
+        ):
             if folder:
                 told = read_analysis(folder)
-                cells += analysis_cells(told, folder, title)
-                beside |= analysis_files(told, folder)
+                beside |= analysis_files(told, folder, place)
+                cells += analysis_cells(told, folder, place, title)
         run.options.update(mlp=mlp, cnn=cnn)
         data = {"train.csv": as_csv(*read_labelled_csv(csv))} if csv else mnist_files(mnist)
         notebook = write_notebook(run.folder / f"{name}.ipynb", cells, {**beside, **data})

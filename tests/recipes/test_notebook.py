@@ -113,6 +113,15 @@ def test_an_analysis_that_was_damaged_is_refused(analysis):
         notebook.run(ids="111")
 
 
+@pytest.mark.parametrize("name", ['a"); open("ran", "w"); ("', "../../a"])
+def test_a_factors_name_is_neither_code_nor_another_folder(analysis, name):
+    record = json.loads((analysis / "analysis.json").read_text())
+    record["factors"][0]["name"] = name
+    (analysis / "analysis.json").write_text(json.dumps(record))
+    with pytest.raises(ToolkitError, match="names its factors otherwise"):
+        notebook.run(ids="111")
+
+
 def test_a_figure_that_is_gone_is_named(analysis):
     (analysis / "overview.png").unlink()
     with pytest.raises(ToolkitError, match=r"overview\.png is missing"):

@@ -60,9 +60,9 @@ def _source(line: re.Match[str]) -> str:
     return re.sub(r"\b(ToolkitError|Content)\b", lambda word: PLAIN[word[0]], said)
 
 
-def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[str, Any]]:
-    """The cells that tell one analysis from the files of the run in ``folder``, which lie beside the notebook."""
-    start, place = analysis.factors[0].start, folder.parent.name
+def analysis_cells(analysis: Analysis, folder: Path, place: str, title: str) -> list[dict[str, Any]]:
+    """The cells that tell one analysis from the files of its run's ``folder``, which lie in ``place`` beside them."""
+    start = analysis.factors[0].start
     training, validation = analysis.images
     cells = [
         markdown(
@@ -96,12 +96,14 @@ def analysis_cells(analysis: Analysis, folder: Path, title: str) -> list[dict[st
     return [*cells, *(code(f'Image("{place}/{picture}.png")') for picture in TOLD)]
 
 
-def analysis_files(analysis: Analysis, folder: Path) -> dict[str, bytes]:
+def analysis_files(analysis: Analysis, folder: Path, place: str) -> dict[str, bytes]:
     """The files of a run that its cells read, by their path beside the notebook."""
     pictures = ["overview", *(factor.name for factor in analysis.factors), *TOLD]
+    if not all(picture.isidentifier() for picture in pictures):  # they become paths and code
+        raise ToolkitError(f"{folder} names its factors otherwise than analyses do. Run the analysis again.")
     names = ["analysis.json", *(f"{picture}.png" for picture in pictures)]
     try:
-        return {f"{folder.parent.name}/{name}": (folder / name).read_bytes() for name in names}
+        return {f"{place}/{name}": (folder / name).read_bytes() for name in names}
     except OSError as error:
         raise ToolkitError(f"{error.filename} is missing: {error.strerror}. Run the analysis again.") from error
 

@@ -42,9 +42,10 @@ def history_rows(history: list[Epoch]) -> list[dict[str, float]]:
     return [asdict(row) for row in history]
 
 
+# no callback: fastai looks up a callback's attributes in the Learner as well, every time
 @dataclass
 class Tally:
-    """Sums over batches. No callback: fastai looks up a callback's attributes in the Learner as well, every time."""
+    """Sums over batches."""
 
     loss_sum: torch.Tensor | float = 0.0
     correct: torch.Tensor | int = 0
