@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 from benchmarks.simulate import save_photo
 from tests.conftest import simulate_note
 from toolkit.cli import main
-from toolkit.data.image_sets import ASSIGNMENT_4, find_problems, load_sets, read_all_sets
+from toolkit.data.image_sets import ASSIGNMENT_4, find_problems, read_all_sets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.experiments import cutting
 from toolkit.experiments.cutting import show_doubtful
@@ -68,8 +68,8 @@ def test_a_photo_becomes_three_sets(cut_once):
         assert int(row["label"]) == int(row["row"]) - 1
     record = json.loads((cut_once.run / "run.json").read_text())
     assert record["options"]["seed"] == 0
-    assert record["sets_sha256"] == load_sets(cut_once.sets).sha256()  # by which a report finds the photo
-    assert record["test_sha256"] == read_all_sets(cut_once.sets)["Test Set"].sha256()
+    sets = read_all_sets(cut_once.sets)  # by which a report finds the photo
+    assert record["images_sha256"] == {name: images.sha256() for name, images in sets.items()}
 
 
 def test_sets_hold_what_is_promised(cut_once):

@@ -128,12 +128,12 @@ def test_letters_in_figures_are_printed_at_seven_points_or_more(done, place, tmp
 
 
 def test_the_photo_that_the_sets_were_cut_from_is_shown_unasked(done, place, tmp_path):
-    record = read_json(latest_run("evaluate_models"), "run.json")
+    sets = read_all_sets(place / "digits")
     photo = tmp_path / "sheet.jpg"
     Image.linear_gradient("L").resize((80, 60)).save(photo)
     options = {"photos": [str(photo)], "skip": ["1:2"], "label": [], "add": [], "seed": 3}
     with start_run("sheet_cut.py", options) as run:
-        run.facts.update({name: record[name] for name in ("sets_sha256", "test_sha256")})
+        run.facts.update(images_sha256={name: images.sha256() for name, images in sets.items()})
         run.write_csv("provenance.csv", [{"photo": "sheet.jpg", "turned": 90, "row": 1, "doubts": ""}])
         Image.new("L", (30, 40)).save(run.folder / "overlay.jpg")
     runs, evidence = evidence_of(place)

@@ -11,16 +11,7 @@ from PIL import Image
 
 from toolkit.classes import DIGITS, natural_order, things
 from toolkit.data.corrections import Corrections, parse_corrections
-from toolkit.data.image_sets import (
-    SETS,
-    TEST_SET,
-    Form,
-    existing_sets,
-    load_sets,
-    read_all_sets,
-    replace_sets,
-    require_form,
-)
+from toolkit.data.image_sets import SETS, Form, existing_sets, read_all_sets, replace_sets, require_form
 from toolkit.data.labelled_images import LabelledImages, together
 from toolkit.data.sheet_layout import Layout, parse_rows
 from toolkit.data.sheets import Judge, Reading, labels_of, read_photo
@@ -139,7 +130,7 @@ def cut_sheets(
         aside = run.folder / "replaced sets"
         files = replace_sets(folder, cutting.sets(), aside)
         run.write_csv("provenance.csv", _provenance(cutting, files, folder))
-        run.facts.update(sets_sha256=load_sets(folder).sha256(), test_sha256=read_all_sets(folder)[TEST_SET].sha256())
+        run.facts.update(images_sha256={name: images.sha256() for name, images in read_all_sets(folder).items()})
         doubtful = sum(bool(reasons) for reasons in cutting.doubts)
         print(f"Cut: {len(files)} images into {', '.join(map(repr, SETS))} below {folder}")
         if taken:

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,19 +90,20 @@ def find_submission(evaluation: Path, digits: Path | None) -> Submission:
 
 def collect_evidence(submission: Submission, digits: Path | None = None) -> Evidence:
     """What the report is written from; ``digits`` is the folder with the three sets."""
-    sets = load_sets(digits)
-    counts = [images.class_counts() for images in read_all_sets(digits).values()]
-    start = load_for(submission.record["options"]["model"], sets.training)
+    all_sets = read_all_sets(digits)
+    training, validation, _ = all_sets.values()
+    counts = [images.class_counts() for images in all_sets.values()]
+    start = load_for(submission.record["options"]["model"], training)
     published = {name: load_model(name)[1].scores for name in published_models()}
     more = {"finetune_two_layers": "the last two layers fine-tuned", "finetune_all_layers": "all layers fine-tuned"}
     return Evidence(
         card=start.card,
         parameters=sum(parameter.numel() for parameter in start.network.parameters()),
-        classes=sets.classes,
+        classes=training.classes,
         mnist={name: scores["mnist_test"]["accuracy"] for name, scores in published.items() if "mnist_test" in scores},
         before=read_json(submission.last_layer, "scores.json", dict[str, ScoreRecord]).get("before"),
-        mistakes=None if start.new else find_mistakes(start.network, together([sets.training, sets.validation])),
-        cut=_cut(submission),
+        mistakes=None if start.new else find_mistakes(start.network, together([training, validation])),
+        cut=_cut(all_sets),
         last=_fine_tuned(submission.last_layer, "the last layer fine-tuned"),
         more=_fine_tuned(submission.more_layers, more[read_record(submission.more_layers)["recipe"]]),
         scores=read_json(submission.evaluation, "scores.json", dict[str, ScoreRecord]),
@@ -125,9 +127,9 @@ def _fine_tuned(folder: Path, name: str) -> FineTuned:
     return FineTuned(name, read_json(folder, "run.json", FineTuningRecord), history)
 
 
-def _cut(submission: Submission) -> Cut | None:
+def _cut(sets: Mapping[str, LabelledImages]) -> Cut | None:
     """How these very sets were cut from photos, if they were, and here."""
-    folder = find_run("sheet_cut", **{name: submission.record[name] for name in ("sets_sha256", "test_sha256")})
+    folder = find_run("sheet_cut", images_sha256={name: images.sha256() for name, images in sets.items()})
     if not folder:
         return None
     options = read_record(folder)["options"]

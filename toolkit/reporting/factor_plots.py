@@ -85,12 +85,12 @@ def plot_overview(analysis: Analysis) -> Figure:
 
 
 def plot_comparison(by_way: Mapping[str, Sequence[Mapping[str, Any]]], n: int) -> Figure:
-    """Validation loss over epochs (mean and standard deviation over seeds), accuracy of every seed, weights moved.
+    """Validation loss over epochs (mean and standard deviation over seeds), and the accuracy of every seed.
 
     ``by_way`` holds for every way to fine-tune the results of its seeds; ``n`` is the number of images measured.
     """
-    figure = Figure(figsize=(9, 3), layout="constrained")
-    losses, accuracies, moves = figure.subplots(1, 3)
+    figure = Figure(figsize=(7.6, 2.6), layout="constrained")
+    losses, accuracies = figure.subplots(1, 2)
     generator = np.random.default_rng(0)
     for place, ((name, results), colour) in enumerate(zip(by_way.items(), WAY_COLOURS, strict=False)):
         curves = np.array([result["losses"] for result in results])
@@ -104,19 +104,13 @@ def plot_comparison(by_way: Mapping[str, Sequence[Mapping[str, Any]]], n: int) -
         beside = place + generator.uniform(-0.25, 0.25, len(right))  # equal accuracies would hide one another
         accuracies.plot(right, beside, ".", color=colour, alpha=0.6)
         accuracies.plot(right.mean(), place, "|", color="black", markersize=22)
-        moved = results[0]["moved"]
-        shares = [100 * np.mean([result["moved"][group] for result in results]) for group in moved]
-        if any(shares):
-            moves.plot(range(len(moved)), shares, "o-", color=colour, markersize=4)
-            moves.set_xticks(range(len(moved)), list(moved), rotation=30, ha="right")
     losses.set(xlabel="epoch", ylabel="validation loss (nats)", title="mean and standard deviation")
     losses.set_ylim(bottom=0)
     losses.xaxis.get_major_locator().set_params(integer=True)
     accuracies.set_yticks(range(len(by_way)), list(by_way))
     accuracies.set(xlabel=f"accuracy on {n} images (%)", title="every seed; bar: mean")
     accuracies.invert_yaxis()
-    moves.set(ylabel="moved (% of their length)", title="how far the weights moved")
-    for axes in (losses, accuracies, moves):
+    for axes in (losses, accuracies):
         axes.grid(alpha=0.3)
     figure.legend(*losses.get_legend_handles_labels(), loc="outside lower center", ncols=len(by_way), frameon=False)
     return figure

@@ -2,19 +2,13 @@
 
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from toolkit.evaluation.factors import Analysis, Factor, Level, difference
 from toolkit.evaluation.statistics import nats
+from toolkit.reporting.sentences import listed, phrase, told
 from toolkit.training.history import overfitted
 from toolkit.training.trainings import Setting
-
-PHRASES = {  # how a value is named in a sentence
-    "learning_rate": "a learning rate of {}",
-    "batch_size": "a batch size of {}",
-    "neurons_per_layer": "{} neurons per layer",
-    "hidden_layers": "{} hidden layers",
-    "variant": "the variant {}",
-}
 
 
 def analysis_page(analysis: Analysis, recipe: str) -> str:
@@ -37,19 +31,15 @@ def factor_section(factor: Factor, images: int) -> str:
 def choice(analysis: Analysis) -> str:
     """Which setting is taken to the test part, and why."""
     best, combined = analysis.best, analysis.combined
+    facts = {"setting": describe(best.setting), "accuracy": _percent(best.accuracies), "images": analysis.images[1]}
+    if combined:
+        facts |= {"combined": combined.label, "combined_accuracy": _percent(combined.accuracies)}
+        facts |= {"diverged": combined.diverged, "of": len(combined.outcomes)}
     if best.diverged:
-        return "With every setting at least one training diverged, so none is chosen."
-    said = f"{describe(best.setting)}. It reads {_percent(best.accuracies)} of {analysis.images[1]:,} validation images"
-    if combined is None:
-        return f"The setting with the highest mean validation accuracy is chosen: {said}."
-    if best is combined:
-        return f"Combining the best values of all factors gives the highest mean accuracy. It is chosen: {said}."
-    diverged = f"{combined.diverged} of {len(combined.outcomes)} trainings diverged"
-    fate = diverged if combined.diverged else f"it reads {_percent(combined.accuracies)}"
-    return (
-        f"The best values of all factors were also tried in combination ({combined.label}): {fate}. "
-        f"A setting that does better is chosen: {said}."
-    )
+        return told("choice", facts, "none")
+    if combined is None or best is combined:
+        return told("choice", facts, "combined_best" if combined else "best", "reads")
+    return told("choice", facts, "combined_diverged" if combined.diverged else "combined_worse", "other_best", "reads")
 
 
 def describe(setting: Setting) -> str:
@@ -79,85 +69,67 @@ def table(factor: Factor) -> list[dict[str, str]]:
 
 def insights(factor: Factor, images: int) -> list[str]:
     """Sentences about one factor; ``images`` is the number of validation images."""
-    best, finished = factor.best, [level for level in factor.levels if not level.diverged]
+    best, start, finished = factor.best, factor.start, [level for level in factor.levels if not level.diverged]
     others = [level for level in finished if level is not best]
     worse = [level for level in others if difference(best.accuracies, level.accuracies).beyond_luck]
+    worse.sort(key=lambda level: level.accuracy)
     alike = [level for level in others if level not in worse]
-    sentences = [_best(factor, images)]
-    if worse:
-        ordered = sorted(worse, key=lambda level: level.accuracy)
-        shown = listed([f"{level.label} (by {100 * (best.accuracy - level.accuracy):.2f} points)" for level in ordered])
-        sentences.append(f"{best.label} is better than {shown}, which chance between seeds does not explain.")
-    if alike:
-        seeds = f"{len(best.outcomes)} seeds are too few to tell {best.label} from {_labels(alike)}."
-        sentences.append(seeds if worse else f"{seeds} They show no effect of this factor.")
+    gain = difference(best.accuracies, start.accuracies)
+    facts: dict[str, Any] = {
+        "title": factor.title,
+        "images": images,
+        "best_named": named(factor, [best]),
+        "best_label": best.label,
+        "best": _percent(best.accuracies),
+        "start_label": start.label,
+        "gain": _points(gain.mean),
+        "gain_low": 100 * gain.low,
+        "gain_high": 100 * gain.high,
+        "worse": listed([f"{level.label} (by {_points(best.accuracy - level.accuracy)})" for level in worse]),
+        "alike": _labels(alike),
+        "seeds": len(best.outcomes),
+    }
+    if best.diverged:
+        first = ["all_diverged"]
+    elif best is start:
+        first = ["baseline_best"]
+    else:
+        first = ["best", "gain", "unexplained" if gain.beyond_luck else "explained"]
+        first = ["best", "start_diverged"] if start.diverged else first
+    told_of = [first, ["worse"] if worse else [], ["alike"] + ([] if worse else ["no_effect"]) if alike else []]
     if finished:
-        spread = max(max(level.accuracies) - min(level.accuracies) for level in finished)
-        sentences.append(f"With everything else equal, the seed alone changes the accuracy by up to {_points(spread)}.")
-    sentences += [
-        f"With {named(factor, [level])}, {level.diverged} of {len(level.outcomes)} trainings diverged: "
-        f"{next(outcome.complaint for outcome in level.outcomes if outcome.complaint)}"
-        for level in factor.levels
-        if level.diverged
-    ]
-    if improving := [level for level in finished if min(level.lowest_loss_epochs) == level.setting.epochs]:
-        sentences.append(
-            f"With {named(factor, improving)}, every seed has its lowest validation loss in the last epoch. "
-            "More epochs may lower it further."
-        )
+        facts["spread"] = _points(max(max(level.accuracies) - min(level.accuracies) for level in finished))
+        told_of.append(["spread"])
+    sentences = [told("factor", facts, *keys) for keys in told_of]
+    for level in factor.levels:
+        complaint = next((outcome.complaint for outcome in level.outcomes if outcome.complaint), "")
+        how = {"named": named(factor, [level]), "count": level.diverged, "of": len(level.outcomes)}
+        sentences.append(told("factor", {**how, "complaint": complaint}, level.diverged > 0 and "diverged"))
+    improving = [level for level in finished if min(level.lowest_loss_epochs) == level.setting.epochs]
     turned = [level for level in finished if max(level.lowest_loss_epochs) < level.setting.epochs]
     worn = [level for level in turned if all(overfitted(outcome.history) for outcome in level.outcomes)]
-    if worn:
-        rises = [overfitted(outcome.history) for level in worn for outcome in level.outcomes]
-        sentences.append(
-            f"With {named(factor, worn)}, every seed overfits: validation loss rises again, by {nats(min(rises))} to "
-            f"{nats(max(rises))} nats, while training loss goes on falling."
-        )
-    if flat := [level for level in turned if level not in worn]:
-        sentences.append(
-            f"With {named(factor, flat)}, every seed has its lowest validation loss before the last epoch. "
-            "Longer training does not lower it."
-        )
+    flat = [level for level in turned if level not in worn]
+    rises = [overfitted(outcome.history) for level in worn for outcome in level.outcomes] or [0.0]
+    facts |= {"improving": named(factor, improving), "overfitted": named(factor, worn), "flat": named(factor, flat)}
+    facts |= {"least": nats(min(rises)), "most": nats(max(rises))}
+    for levels, key in ((improving, "improving"), (worn, "overfitted"), (flat, "flat")):
+        sentences.append(told("factor", facts, levels and key))
     if others:
         low, *_, high = sorted(finished, key=lambda level: statistics.mean(level.gaps))
         fast, *_, slow = sorted(finished, key=lambda level: level.seconds_per_epoch)
-        sentences += [
-            "After the last epoch, training accuracy minus validation accuracy ranges from "
-            f"{_points(statistics.mean(low.gaps), '+')} ({low.label}) to "
-            f"{_points(statistics.mean(high.gaps), '+')} ({high.label}).",
-            f"An epoch takes {fast.seconds_per_epoch:.2f} s with {fast.label} and {slow.seconds_per_epoch:.2f} s with "
-            f"{slow.label} (median, validation included, several trainings side by side).",
-        ]
-    return sentences
-
-
-def _best(factor: Factor, images: int) -> str:
-    best, start = factor.best, factor.start
-    if best.diverged:
-        return f"Whatever the {factor.title}, at least one training diverged."
-    said = f"The best accuracy comes with {named(factor, [best])}"
-    read = f"{_percent(best.accuracies)} of {images:,} validation images"
-    if best is start:
-        return f"{said}, the baseline: {read}."
-    if start.diverged:
-        return f"{said}: {read}. With the baseline's {start.label}, not every training came to its end."
-    gain = difference(best.accuracies, start.accuracies)
-    judged = "does not explain that" if gain.beyond_luck else "may explain that"
-    return (
-        f"{said}: {read}. That is {_points(gain.mean)} more than with the baseline's {start.label} (95 % interval "
-        f"{100 * gain.low:+.2f} to {100 * gain.high:+.2f}). Chance between seeds {judged}."
-    )
+        facts |= {"low": low.label, "high": high.label, "fast": fast.label, "slow": slow.label}
+        facts |= {
+            "low_gap": _points(statistics.mean(low.gaps), "+"),
+            "high_gap": _points(statistics.mean(high.gaps), "+"),
+        }
+        facts |= {"fast_seconds": fast.seconds_per_epoch, "slow_seconds": slow.seconds_per_epoch}
+        sentences += [told("factor", facts, "gaps"), told("factor", facts, "seconds")]
+    return [sentence for sentence in sentences if sentence]
 
 
 def named(factor: Factor, levels: Sequence[Level]) -> str:
     """Values of a factor as a sentence names them."""
-    return PHRASES.get(factor.name, f"{factor.title} {{}}").format(_labels(levels))
-
-
-def listed(words: Sequence[str], last: str = "and") -> str:
-    """``a, b and c``."""
-    *before, end = words or [""]
-    return f"{', '.join(before)} {last} {end}" if before else end
+    return phrase(factor.name, f"{factor.title} {{}}").format(_labels(levels))
 
 
 def _labels(levels: Sequence[Level]) -> str:

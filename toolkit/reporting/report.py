@@ -5,9 +5,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from configparser import ConfigParser
 from dataclasses import dataclass
-from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,12 +21,11 @@ from toolkit.evaluation.mistakes import Mistakes
 from toolkit.evaluation.statistics import nats
 from toolkit.models.bundle import ModelCard
 from toolkit.paths import write_file
-from toolkit.reporting.insights import listed
+from toolkit.reporting.sentences import listed, many, percent, told
 from toolkit.training.adapting import FACTOR_NAMES
 from toolkit.training.history import Epoch, best_epoch, overfitted
 
 LAYOUT = Path(__file__).with_name("report.typ")
-SENTENCES = Path(__file__).with_name("report.ini")
 CALLED = {  # the searches in tuning.json and the ways in comparison.json, as a sentence names them
     "last layer": "the last layer",
     "more layers": "more layers",
@@ -176,17 +173,6 @@ def tell(evidence: Evidence) -> list[dict[str, Any]]:
         ) from error
 
 
-@cache
-def _sentences() -> ConfigParser:
-    sentences = ConfigParser(delimiters="=", interpolation=None)
-    sentences.read(SENTENCES, "utf-8")
-    return sentences
-
-
-def _say(section: str, key: str, /, **facts: Any) -> str:
-    return " ".join(_sentences()[section][key].split()).format(**facts)
-
-
 def _section(title: str, *content: str | list[list[str]], **more: Any) -> dict[str, Any]:
     """Paragraphs and tables, in their order."""
     return {"title": title, "content": [said for said in content if said], **more}
@@ -203,21 +189,13 @@ def _clean(content: Any) -> Any:
     return [_clean(value) for value in content] if isinstance(content, list) else content
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """A share in percent."""
-    return f"{100 * share:.{digits}f} %"
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def _score(record: Mapping[str, Any]) -> dict[str, str]:
-    """An accuracy, what it was counted on, and both ends of its interval without the sign."""
+    """An accuracy, what it was counted on, and both ends of its interval without the sign; all of it as ``score``."""
     digits = 2 if record["n"] >= 1000 else 1
     low, high = (f"{100 * end:.{digits}f}" for end in record["interval_95"])
-    right = f"{record['correct']:,} of {record['n']:,}"
-    return {"accuracy": percent(record["accuracy"], digits), "right": right, "low": low, "high": high}
+    accuracy, right = percent(record["accuracy"], digits), f"{record['correct']:,} of {record['n']:,}"
+    score = f"{accuracy} ({right}; 95 % interval {low} to {high} %)"
+    return {"accuracy": accuracy, "right": right, "low": low, "high": high, "score": score}
 
 
 def _factor(name: str) -> str:
@@ -225,72 +203,76 @@ def _factor(name: str) -> str:
 
 
 def _data(evidence: Evidence) -> dict[str, Any]:
-    say, what = partial(_say, "data"), things(evidence.classes)
-    names = ", ".join(evidence.classes[:20]) + (", ..." if len(evidence.classes) > 20 else "")
-    digits = tuple(evidence.classes) == DIGITS
-    parts = zip(("training", "validation", "test"), evidence.sizes, strict=True)
-    sizes = {
-        part: say("images", each=fewest if fewest == most else f"{fewest} to {most}", all=total)
-        for part, (fewest, most, total) in parts
-    }
-    classes = say("ten") if digits else say("classes", count=len(evidence.classes), names=names)
-    mirrored = say("digits_mirrored" if digits else "others_mirrored")
-    sets = say("sets", classes=classes, openings=evidence.openings, mirrored=mirrored, **sizes)
+    facts: dict[str, Any] = {"what": things(evidence.classes), "openings": evidence.openings}
+    for part, (fewest, most, total) in zip(("training", "validation", "test"), evidence.sizes, strict=True):
+        facts[part] = f"{fewest if fewest == most else f'{fewest} to {most}'} images ({total} in all)"
+    facts["count"] = len(evidence.classes)
+    facts["names"] = ", ".join(evidence.classes[:20]) + (", ..." if facts["count"] > 20 else "")
+    kind = "digits" if tuple(evidence.classes) == DIGITS else "others"
+    sets = told("data", facts, kind, "sets", f"mirrored_{kind}")
     if not (cut := evidence.cut):
-        return _section(say("title"), sets)
-    photos, photo, degrees = len(cut.options["photos"]), cut.photo, cut.rows[0]["turned"]
-    sheet = say("sheets", count=photos) if photos > 1 else say("one_lost")
-    if photos == 1 and photo:
-        sheet = say("one_sheet", megapixels=photo.width * photo.height / 1e6)
+        return _section("Data", sets)
     corrections = sum(len(cut.options[name]) for name in ("skip", "label", "add"))
-    written = say(
-        "written",
-        what=what,
-        sheet=sheet,
-        turned="" if degrees == "0" else f"{say('turned', degrees=degrees)} ",
-        found=len(cut.rows),
-        rows=_many(len({(row["photo"], row["row"]) for row in cut.rows}), "row"),
-        corrected=f"We made {_many(corrections, 'correction')}" if corrections else "We corrected nothing",
-        doubtful=sum(bool(row["doubts"]) for row in cut.rows) or "none",
-        seed=cut.options["seed"],
-    )
-    return _section(say("title"), written, sets)
+    facts |= {
+        "sheets": cut.options["photos"] if (photos := len(cut.options["photos"])) > 1 else "",
+        "photos": photos,
+        "degrees": cut.rows[0]["turned"],
+        "found": len(cut.rows),
+        "rows": many(len({(row["photo"], row["row"]) for row in cut.rows}), "row"),
+        "corrections": many(corrections, "correction"),
+        "doubtful": sum(bool(row["doubts"]) for row in cut.rows) or "none",
+        "seed": cut.options["seed"],
+        "megapixels": cut.photo.width * cut.photo.height / 1e6 if cut.photo else 0,
+    }
+    taken = "written_on_sheets" if photos > 1 else "written_on_a_sheet"
+    turned = facts["degrees"] != "0" and "turned"
+    by_hand = "corrected" if corrections else "not_corrected"
+    size = bool(cut.photo and photos == 1) and "megapixels"
+    return _section("Data", told("data", facts, taken, size, "found", turned, by_hand, "drawn"), sets)
 
 
 def _pretrained(evidence: Evidence) -> dict[str, Any]:
-    say, card, on_mnist = partial(_say, "pretrained"), evidence.card, evidence.scores.get("pretrained_mnist")
+    card, on_mnist = evidence.card, evidence.scores.get("pretrained_mnist")
     own = evidence.mnist.get(card.name, on_mnist["accuracy"] if on_mnist else 0.0)
     others = {name: share for name, share in evidence.mnist.items() if name != card.name}
-    shown = listed([f"{name} {percent(share, 2)}" for name, share in others.items()])
+    facts = {
+        "name": card.name,
+        "parameters": evidence.parameters,
+        "data": "MNIST" if on_mnist else "other classes",
+        "epochs": card.options.get("epochs", "an unknown number of"),
+        "on_mnist": _score(on_mnist)["score"] if on_mnist else "",
+        "others": listed([f"{name} {percent(share, 2)}" for name, share in others.items()]),
+        "before": _score(evidence.before)["score"] if evidence.before else "",
+        "common": len(set(card.classes) & set(evidence.classes)),
+        "count": len(evidence.classes),
+    }
     why = "only" if not others else "best" if own > max(others.values()) else "not_best"
-    epochs, data = card.options.get("epochs", "an unknown number of"), "MNIST" if on_mnist else "other classes"
-    said = [say("model", name=card.name, parameters=evidence.parameters, data=data, epochs=epochs)]
-    if on_mnist:
-        said += [say("on_mnist", score=say("score", **_score(on_mnist))), say(why, others=shown)]
-    if evidence.before:
-        said.append(say("before", score=say("score", **_score(evidence.before))))
-    else:
-        common = len(set(card.classes) & set(evidence.classes))
-        said.append(say("new_layer", common=common, count=len(evidence.classes)))
-    return _section(say("title"), " ".join(said), _misread(evidence.mistakes) if evidence.mistakes else "")
+    before = "before" if evidence.before else "new_layer"
+    said = told("pretrained", facts, "model", on_mnist and "on_mnist", on_mnist and why, before)
+    return _section("The pre-trained model", said, _misread(evidence.mistakes) if evidence.mistakes else "")
 
 
 def _misread(mistakes: Mistakes) -> str:
     """What it misread in this hand and why, as far as the mistakes tell."""
-    say = partial(_say, "pretrained")
-    if not mistakes.pairs:
-        return say("none_misread", n=mistakes.n)
     common = [pair for pair in mistakes.pairs if pair[2] >= OFTEN][:3]
-    said = [say("misread", n=mistakes.n, count=mistakes.count)]
-    said += [say("pair", true=true, read=read, count=count, of=of) for true, read, count, of in common]
-    said.append(say("often" if common else "seldom"))
-    if common and mistakes.explained:
-        true, read, *_ = common[0]
-        half, share = mistakes.where(true, read)
-        said += [say("where", true=true, read=read, half=half, share=percent(share, 0))] if share >= MOSTLY else []
+    names = [f"{count} of the {of} images of {true} as {read}" for true, read, count, of in common]
     right, wrong = mistakes.sure
-    said.append(say("less_sure" if wrong < right else "no_less_sure", right=percent(right, 0), wrong=percent(wrong, 0)))
-    return " ".join(said)
+    facts: dict[str, Any] = {
+        "n": mistakes.n,
+        "count": mistakes.count,
+        "right": percent(right, 0),
+        "wrong": percent(wrong, 0),
+    }
+    facts["pairs"], share = listed(names), 0.0
+    if common and mistakes.explained:
+        facts["true"], facts["read"], *_ = common[0]
+        facts["half"], share = mistakes.where(facts["true"], facts["read"])
+        facts["share"] = percent(share, 0)
+    if not mistakes.pairs:
+        return told("pretrained", facts, "none_misread")
+    sure = "less_sure" if wrong < right else "no_less_sure"
+    why = ("often", share >= MOSTLY and "where") if common else ("seldom",)
+    return told("pretrained", facts, "misread", *why, sure)
 
 
 def _searches(evidence: Evidence) -> list[tuple[FineTuned, Mapping[str, Any], Sequence[Mapping[str, Any]]]]:
@@ -302,7 +284,7 @@ def _searches(evidence: Evidence) -> list[tuple[FineTuned, Mapping[str, Any], Se
 
 
 def _tuning(evidence: Evidence) -> dict[str, Any]:
-    say, searches = partial(_say, "tuning"), _searches(evidence)
+    searches = _searches(evidence)
     names = [own.layers.removeprefix("the ") for own, *_ in searches]
     rows = [["Factor", *(f"{name}, {word}" for name in names for word in ("tried", "used"))]]
     for factor in dict.fromkeys(factor for _, found, _ in searches for factor in found["options"]):
@@ -311,58 +293,53 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
             tried, used = {trial[factor] for trial in trials if factor in trial}, own.record["options"].get(factor)
             row += [", ".join(f"{v:.2g}" for v in sorted(tried)), "as trained" if used is None else f"{used:.2g}"]
         rows.append(row)
-    said, epochs = [], []
+    said = []
     for own, found, (usual, *_) in searches:
         options = found["options"].items()
-        changed = [
-            say("factor", factor=_factor(name), usual=usual[name], value=value)
-            for name, value in options
-            if value != usual[name]
-        ]
-        losses = {"before": nats(usual["loss"]), "after": nats(found["loss"]), "right": percent(found["accuracy"])}
-        factors = listed(changed)
-        said.append(say("changed" if changed else "kept", layers=own.layers, factors=factors, **losses))
+        changed = [f"{_factor(f)} from {usual[f]:.2g} to {value:.2g}" for f, value in options if value != usual[f]]
         others = [_factor(name) for name, value in options if own.record["options"].get(name) != value]
-        said += [say("departs", factors=listed(others))] if others else []
-        best = own.record["best_epoch"]
-        epochs.append(say("epoch", best=best, epochs=len(own.history), layers=own.layers))
-    said.append(say("submitted", epochs=listed(epochs)))
-    predictions = max(trial["n"] for *_, trials in searches for trial in trials)
-    return _section(say("title"), say("method", n=evidence.sizes[1][2], predictions=predictions), rows, " ".join(said))
+        facts = {"layers": own.layers, "changed": listed(changed), "others": listed(others)}
+        facts |= {"before": nats(usual["loss"]), "after": nats(found["loss"]), "right": percent(found["accuracy"])}
+        said.append(told("tuning", facts, "changed" if changed else "kept", others and "departs"))
+    epochs = [f"epoch {o.record['best_epoch']} of {len(o.history)} for {o.layers}" for o, *_ in searches]
+    n, predictions = evidence.sizes[1][2], max(trial["n"] for *_, trials in searches for trial in trials)
+    method = told("tuning", {"n": n, "predictions": predictions}, "method")
+    said.append(told("tuning", {"epochs": listed(epochs)}, "submitted"))
+    return _section("How the hyper-parameters were chosen", method, rows, " ".join(said))
 
 
 def _went_wrong(evidence: Evidence) -> dict[str, Any]:
-    say = partial(_say, "wrong")
-    said, diverged, idle = [], [], []
-    for own, found, trials in _searches(evidence):
-        usual = trials[0]
+    diverged, bad, idle, said = [], [], [], []
+    for own, found, (usual, *trials) in _searches(evidence):
         diverged += [f"{_what_was_new(trial)} ({own.layers})" for trial in found["trials"] if trial["diverged"]]
-        worst = max((trial for trial in trials if not trial["diverged"]), key=lambda trial: trial["loss"])
+        measured = [trial for trial in trials if not trial["diverged"]]
+        worst = max(measured, key=lambda trial: trial["loss"], default=usual)
         if worst["loss_95_from"] > found["loss"]:
-            losses = {"loss": nats(worst["loss"]), "used": nats(found["loss"])}
-            said.append(say("worst", layers=own.layers, setting=_what_was_new(worst), **losses))
-        names = []
-        for factor, value in found["options"].items():
-            tried = [trial for trial in trials if trial["new"] == factor]
-            alike = [t for t in tried if not t["diverged"] and t["loss_95_from"] <= usual["loss"] <= t["loss_95_to"]]
-            names += [_factor(factor)] if value == usual[factor] and tried and len(alike) == len(tried) else []
+            bad.append(f"{_what_was_new(worst)} ({own.layers}: {nats(worst['loss'])} instead of {nats(found['loss'])})")
+        moving = {
+            t["new"] for t in trials if t["diverged"] or not t["loss_95_from"] <= usual["loss"] <= t["loss_95_to"]
+        }
+        factors = {f for f, value in found["options"].items() if value == usual[f]} & {t["new"] for t in trials}
+        names = [_factor(factor) for factor in found["options"] if factor in factors - moving]
         idle += [f"{listed(names)} ({own.layers})"] if names else []
-    said.insert(0, say("diverged", settings=listed(diverged)) if diverged else say("none_diverged"))
-    said += [say("idle", factors="; ".join(idle))] if idle else []
     for own in (evidence.last, evidence.more):
         best, end = best_epoch(own.history), own.history[-1]
-        facts = {"name": own.name, "epoch": best.epoch, "epochs": end.epoch}
-        facts |= {"lowest": nats(best.validation_loss), "last": nats(end.validation_loss)}
-        facts |= {"before": nats(best.training_loss), "after": nats(end.training_loss)}
+        losses = {
+            "before": nats(best.training_loss),
+            "after": nats(end.training_loss),
+            "last": nats(end.validation_loss),
+        }
+        facts = {"name": own.name, "epoch": best.epoch, "lowest": nats(best.validation_loss), **losses}
         calm = "lowest_at_end" if best is end else "not_overfitted"
-        said.append(say("overfitted" if overfitted(own.history) else calm, **facts))
-    return _section(say("title"), " ".join(said))
+        said.append(told("wrong", facts, "overfitted" if overfitted(own.history) else calm))
+    facts = {"diverged": listed(diverged), "bad": listed(bad), "idle": "; ".join(idle)}
+    first = told("wrong", facts, "diverged" if diverged else "none_diverged", bad and "bad", idle and "idle")
+    return _section("What went wrong on the way", f"{first} {' '.join(said)}")
 
 
 def _what_was_new(trial: Mapping[str, Any]) -> str:
     new = trial["new"]
-    groups = {"usual": "the usual values", "together": "the chosen values together"}
-    return groups[new] if new in groups else f"{_factor(new)} {trial[new]:.2g}"
+    return "the chosen values together" if new == "together" else f"{_factor(new)} {trial[new]:.2g}"
 
 
 def _accuracies(evidence: Evidence) -> dict[str, Any]:
@@ -380,7 +357,7 @@ def _accuracies(evidence: Evidence) -> dict[str, Any]:
 
 
 def _layers(evidence: Evidence) -> dict[str, Any]:
-    say, compared, tested = partial(_say, "layers"), evidence.compared, evidence.tested
+    compared, tested = evidence.compared, evidence.tested
     rows = [["Fine-tuned", "Validation", "Test", "Test, worst seed", "Validation loss", "Spread of curves"]]
     for way, own in compared["ways"].items():
         test, spread = tested["ways"][way], own["curve_spread"]
@@ -391,14 +368,10 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
     shown = groups if len(groups) <= GROUPS else [*groups[: GROUPS // 2], *groups[-(GROUPS + 1) // 2 :]]
     moves = [["Weights moved, CKA", *shown]]
     moves += [[way, *(_moved(own, group) for group in shown)] for way, own in trained.items()]
-    return _section(
-        say("title"),
-        say("method", seeds=compared["seeds"], n=compared["n"], test=tested["n"]),
-        rows,
-        f"{_losses(trained)} {_stability(trained)} {_tested(tested)}",
-        moves,
-        f"{say('moved')} {_moves(trained)}",
-    )
+    facts = {"seeds": compared["seeds"], "n": compared["n"], "test": tested["n"]}
+    first, last = told("layers", facts, "method"), told("layers", facts, "moved")
+    said = f"{_losses_and_stability(trained)} {_tested(tested)}"
+    return _section("Last layer or more layers?", first, rows, said, moves, f"{last} {_moves(trained)}")
 
 
 def _moved(own: Mapping[str, Any], group: str) -> str:
@@ -407,73 +380,62 @@ def _moved(own: Mapping[str, Any], group: str) -> str:
     return percent(moved, 0 if moved >= 0.1 else 1) + (f", {own['cka'][group]:.2f}" if group in own["cka"] else "")
 
 
-def _losses(trained: Mapping[str, Any]) -> str:
+def _losses_and_stability(trained: Mapping[str, Any]) -> str:
+    """Which way ends with the lowest loss, and which depends least on the seed, in its accuracy and in its curves."""
     lowest = min(trained, key=lambda way: trained[way]["loss"])
-    losses = {"loss": nats(trained[lowest]["loss"]), "alone": nats(trained[ALONE]["loss"])}
-    return _say("layers", "alone_lowest" if lowest == ALONE else "lowest", way=CALLED[lowest], **losses)
-
-
-def _stability(trained: Mapping[str, Any]) -> str:
-    """Which way depends least on the seed, in its accuracy and in its curves."""
     accuracy, curves = (
         [CALLED[way] for way, own in trained.items() if own[key] < min(o[key] for o in trained.values()) + 1e-9]
         for key in ("spread", "curve_spread")
     )
-    if both := [way for way in accuracy if way in curves]:
-        return _say("layers", "stable", ways=listed(both, "or"))
-    return _say("layers", "stability", accuracy=listed(accuracy, "or"), curves=listed(curves, "or"))
+    both = [way for way in accuracy if way in curves]
+    facts = {"way": CALLED[lowest], "loss": nats(trained[lowest]["loss"]), "alone": nats(trained[ALONE]["loss"])}
+    facts |= {"both": listed(both, "or"), "accuracy": listed(accuracy, "or"), "curves": listed(curves, "or")}
+    return told("layers", facts, "alone_lowest" if lowest == ALONE else "lowest", "stable" if both else "stability")
 
 
 def _tested(tested: Mapping[str, Any]) -> str:
-    """What the Test Set says of the last layer alone against more layers."""
-    say, n, ways = partial(_say, "layers"), tested["n"], {**tested["ways"]}
-    before = ways.pop(NONE, None)
-    most = max(own["mean"] for own in ways.values())
-    best = listed([CALLED[way] for way, own in ways.items() if own["mean"] > most - 1e-9], "or")
-    said = []
-    if before:
-        means = {"accuracy": percent(most), "before": percent(before["mean"])}
-        said.append(say("best_tested" if most > before["mean"] + 1e-9 else "none_better", ways=best, **means))
+    """What the Test Set says of fine-tuning, and of the last layer alone against more layers."""
+    ways = {**tested["ways"]}
+    before, most = ways.pop(NONE, None), max(own["mean"] for way, own in ways.items() if way != NONE)
+    best = [CALLED[way] for way, own in ways.items() if own["mean"] > most - 1e-9]
     pairs = [pair for pair in tested["pairs"] if pair.first == ALONE]
-    shown = [
-        say("better" if gain > 0 else "worse", way=CALLED[pair.second], points=100 * abs(gain), p=pair.test.p)
-        for pair in pairs
-        if pair.test.shown and (gain := pair.difference)
-    ]
-    if shown:
-        return " ".join([*said, say("shown", n=n, ways=listed(shown))])
     largest = max(pairs, key=lambda pair: abs(pair.difference))
-    facts = {"points": 100 * largest.difference, "way": CALLED[largest.second], "images": largest.images}
-    said.append(say("none_shown", n=n, p=min(pair.test.p for pair in pairs)))
-    return " ".join([*said, say("needed", **facts)] if largest.images else said)
+    shown = [
+        f"{CALLED[pair.second]} {100 * pair.difference:+.1f} points (p = {pair.test.p:.2g})"
+        for pair in pairs
+        if pair.test.shown
+    ]
+    facts = {"ways": listed(best, "or"), "most": percent(most), "shown": listed(shown), "n": tested["n"]}
+    facts |= {"points": 100 * largest.difference, "largest": CALLED[largest.second], "images": largest.images}
+    facts |= {"p": min(pair.test.p for pair in pairs), "before": percent(before["mean"]) if before else ""}
+    gained = before and ("best_tested" if most > before["mean"] + 1e-9 else "none_better")
+    return told("layers", facts, gained, *(("shown",) if shown else ("none_shown", largest.images and "needed")))
 
 
 def _moves(trained: Mapping[str, Any]) -> str:
     """What each layer group learned where all do, and why the last one moves as far as it does alone."""
-    say, everything, alone = partial(_say, "layers"), trained["all layers"], trained[ALONE]
-    cka, said = everything["cka"], []
-    if cka and min(cka.values()) > UNCHANGED:
-        said.append(say("still"))
-    elif cka:
+    everything, alone = trained["all layers"], trained[ALONE]
+    *_, beside = everything["moved"].values()
+    *_, own = alone["moved"].values()
+    facts = {"alone": percent(own), "beside": percent(beside)}
+    facts |= {"own_loss": nats(alone["loss"]), "all_loss": nats(everything["loss"])}
+    keys: list[str] = []
+    if cka := everything["cka"]:
         steps = [(before - after, name) for before, (name, after) in zip((1, *cka.values()), cka.items(), strict=False)]
         fell, group = max(steps)
         kept = [name for name, alike in cka.items() if alike > UNCHANGED]
-        said.append(say("changed", group=group, fell=fell, cka=cka[group]))
-        said += [say("hardly", groups=listed(kept))] if kept else []
-    *_, beside = everything["moved"].values()
-    *_, own = alone["moved"].values()
-    how = "no_further" if own <= beside else "beyond_length" if own > 1 else "further"
-    said.append(say(how, alone=percent(own), beside=percent(beside)))
+        facts |= {"group": group, "fell": f"{fell:.2f}", "cka": f"{cka[group]:.2f}", "kept": listed(kept)}
+        keys = ["still"] if len(kept) == len(cka) else ["changed", "hardly"] if kept else ["changed"]
+    keys.append("no_further" if own <= beside else "beyond_length" if own > 1 else "further")
     if own > beside:
-        losses = {"own": nats(alone["loss"]), "all": nats(everything["loss"])}
-        said += [say("has_to"), say("not_enough" if alone["loss"] > everything["loss"] else "enough", **losses)]
-    return " ".join(said)
+        keys += ["has_to", "not_enough" if alone["loss"] > everything["loss"] else "enough"]
+    return told("layers", facts, *keys)
 
 
 def _limits(evidence: Evidence) -> dict[str, Any]:
-    say, record = partial(_say, "limits"), evidence.scores["n_layers_own"]
-    n, least, what = record["n"], percent(record["interval_95"][0]), things(evidence.classes)
-    return _section(say("title"), say("text", n=n, points=100 / n, name=evidence.more.name, least=least, what=what))
+    record, what = evidence.scores["n_layers_own"], things(evidence.classes)
+    facts = {"n": record["n"], "points": 100 / record["n"], "least": percent(record["interval_95"][0]), "what": what}
+    return _section("Limits", told("limits", {**facts, "name": evidence.more.name}, "text"))
 
 
 def _blocks(markdown: str) -> list[dict[str, Any]]:
