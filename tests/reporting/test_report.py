@@ -1,11 +1,13 @@
 """A claim appears where the runs' numbers support it, and goes with them."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
+from pypdf import PdfReader
 
 from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
@@ -14,7 +16,7 @@ from toolkit.evaluation.mistakes import Mistakes
 from toolkit.evaluation.records import Pair
 from toolkit.evaluation.statistics import PairedTest
 from toolkit.models.bundle import ModelCard
-from toolkit.reporting.report import Cut, Evidence, FineTuned, Picture, _blocks, _clean, _place, tell, typeset
+from toolkit.reporting.report import Cut, Evidence, FineTuned, Picture, _blocks, _clean, tell, typeset
 from toolkit.training.history import Epoch
 
 EMPTY = {"authors": [], "ids": [], "sections": []}
@@ -272,36 +274,42 @@ def test_how_the_sheet_was_taken_and_cut():
     assert "megapixels" not in other + said(cut=replace(cut, photo=None)) + said()
 
 
-def test_figures_are_numbered_where_they_stand():
-    near, far = Picture("near", "A", (), ""), Picture("far", "B", (), "")
-    content = {"sections": [{"title": "B", "content": ["Figure @far"]}, {"title": "A", "content": ["@near, a@b.c"]}]}
-    figures = {near: {"caption": "n"}, far: {"caption": "f"}}
-    placed = _place(content, figures, 1)
-    assert [section["content"] for section in placed["sections"]] == [["Figure 2"], ["1, a@b.c"]]
-    assert placed["figures"] == [figures[far]]
-    assert [section["content"] for section in _place(content, figures, 2)["sections"]] == [["Figure 1"], ["2, a@b.c"]]
-
-
-def test_as_many_figures_as_fit_stand_in_the_text_and_two_pages_of_text_are_the_limit(tmp_path, monkeypatch):
+@pytest.fixture
+def pictures(tmp_path):
     Image.new("L", (400, 300), 200).save(tmp_path / "a.png")
-    pictures = [
-        Picture(name, "A", (tmp_path / "a.png",) * 2, name, beside=name == "a", width=60) for name in "abcdefghi"
-    ]
-    within, place = [], _place
+    files = (tmp_path / "a.png",) * 2
+    return [Picture(name, "A", files, f"of {name}", beside=name == "a", width=60) for name in "abcdefghi"]
 
-    def noting(content, figures, count):
-        within.append(count)
-        return place(content, figures, count)
 
-    monkeypatch.setattr("toolkit.reporting.report._place", noting)
-    content = {**EMPTY, "title": "a"}
-    section = {"title": "A", "content": ["Much to say. " * 100]}
-    assert typeset(tmp_path / "a.pdf", {**content, "sections": [section]}, pictures) == 2
-    assert 3 < within[-1] < 9
+def pages(path) -> list[str]:
+    return [" ".join(page.extract_text().replace("-\n", "").split()) for page in PdfReader(path).pages]
+
+
+def test_figures_are_numbered_where_they_stand(tmp_path, pictures):
+    sections = [{"title": "B", "content": ["Figure @b, @nobody"]}, {"title": "A", "content": ["Figure @a"]}]
+    first, second = replace(pictures[0], section="A"), replace(pictures[1], section="B")
+    typeset(tmp_path / "a.pdf", {**EMPTY, "title": "", "sections": sections}, [first, second])
+    (said,) = pages(tmp_path / "a.pdf")
+    assert "Figure 1, @nobody" in said
+    assert "Figure 1: of b" in said
+    assert "Figure 2: of a" in said
+    assert said.index("of b") < said.index("of a")
+
+
+def test_as_many_figures_as_fit_stand_in_the_text_and_the_others_after_it(tmp_path, pictures):
+    sections = [{"title": "A", "content": ["Much to say. " * 100]}, {"title": "B", "content": ["The end is here."]}]
+    assert typeset(tmp_path / "a.pdf", {**EMPTY, "title": "a", "sections": sections}, pictures) == 2
+    said = " ".join(pages(tmp_path / "a.pdf"))
+    names = [name or "end" for name in re.findall(r": of (\w)|The end", said)]
+    assert [name for name in names if name != "end"] == list("abcdefghi")
+    assert 3 < names.index("end") < 9
+
+
+def test_two_pages_of_text_are_the_limit(tmp_path, pictures):
     long = {"title": "A", "content": ["Much to say. " * 1000]}
     with pytest.raises(ToolkitError, match="3 pages, 2 are allowed"):
-        typeset(tmp_path / "b.pdf", {**content, "sections": [long]}, pictures[:1])
-    assert within[-1] == 0
+        typeset(tmp_path / "b.pdf", {**EMPTY, "title": "a", "sections": [long]}, pictures[:1])
+    assert not (tmp_path / "b.pdf").exists()
 
 
 def test_a_broken_picture_is_one_line_and_leaves_nothing(tmp_path):

@@ -1,11 +1,10 @@
 """The report: two pages of text with figures, every number of it from the runs' files and the sets they used."""
 
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,7 @@ def write_report(
 def typeset(path: Path, content: dict[str, Any], pictures: Sequence[Picture]) -> int:
     """Let ``report.typ`` lay ``content`` out as a PDF; returns and raises what ``write_report`` does."""
     with tempfile.TemporaryDirectory() as place:
-        layout, figures = Path(shutil.copy(LAYOUT, place)), {}
+        layout, figures, pages = Path(shutil.copy(LAYOUT, place)), [], 0
         for picture in pictures:
             names = [f"{picture.name}_{number}{file.suffix}" for number, file in enumerate(picture.files)]
             for file, name in zip(picture.files, names, strict=True):
@@ -127,39 +126,17 @@ def typeset(path: Path, content: dict[str, Any], pictures: Sequence[Picture]) ->
                     shutil.copy(file, Path(place, name))
                 except OSError as error:
                     raise ToolkitError(f"{file} is missing: {error.strerror}. Make that run again.") from error
-            how = {"width": picture.width, "beside": picture.beside}
-            figures[picture] = {"files": names, "caption": picture.caption, **how}
-        pages = MOST_PAGES + 1
+            figures.append({**asdict(picture), "files": names})
         for within in range(len(pictures), -1, -1):
-            inputs = {"data": json.dumps(_clean(_place(content, figures, within)))}
+            inputs = {"data": json.dumps(_clean({**content, "figures": figures})), "within": str(within)}
             try:
                 (end,) = json.loads(typst.query(layout, "<text-end>", sys_inputs=inputs))
             except RuntimeError as error:
                 raise ToolkitError(f"The report cannot be typeset: {error}. Make the runs it shows again.") from error
             if (pages := int(end["value"])) <= MOST_PAGES:
-                break
-        if pages > MOST_PAGES:
-            raise ToolkitError(f"The report's text takes {pages} pages, {MOST_PAGES} are allowed. Shorten --words.")
-        write_file(path, typst.compile(layout, sys_inputs=inputs))
-    return pages
-
-
-def _place(content: dict[str, Any], figures: Mapping[Picture, Any], within: int) -> dict[str, Any]:
-    """``content`` with the first ``within`` figures in their sections, the others after, and numbers for ``@name``."""
-    sections = [
-        {**section, "figures": [picture for picture in list(figures)[:within] if picture.section == section["title"]]}
-        for section in content["sections"]
-    ]
-    near = [picture for section in sections for picture in section["figures"]]
-    after = [picture for picture in figures if picture not in near]
-    numbers = {picture.name: str(number) for number, picture in enumerate([*near, *after], 1)}
-    for section in sections:
-        section["figures"] = [figures[picture] for picture in section["figures"]]
-        section["content"] = [
-            re.sub(r"@(\w+)", lambda found: numbers.get(found[1], found[0]), part) if isinstance(part, str) else part
-            for part in section["content"]
-        ]
-    return {**content, "sections": sections, "figures": [figures[picture] for picture in after]}
+                write_file(path, typst.compile(layout, sys_inputs=inputs))
+                return pages
+    raise ToolkitError(f"The report's text takes {pages} pages, {MOST_PAGES} are allowed. Shorten --words.")
 
 
 def tell(evidence: Evidence) -> list[dict[str, Any]]:
