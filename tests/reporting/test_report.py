@@ -38,6 +38,9 @@ def search(*trials, **options) -> dict:
     return {"layers": 1, "options": chosen, "loss": 0.2, "accuracy": 0.95, "trials": [trial(), *trials]}
 
 
+ALL_LAYERS = {**search(), "layers": None, "trials": [{**trial(), "layers": "all"}]}
+
+
 def tuned(name: str, *losses: tuple[float, float], **options) -> FineTuned:
     """With these training and validation losses."""
     history = [Epoch(n, 0.1, a, 0.9, b, 0.9, 1.0) for n, (a, b) in enumerate(losses or [(0.5, 0.4), (0.3, 0.2)], 1)]
@@ -98,7 +101,7 @@ EVIDENCE = Evidence(
     scores={"pretrained_mnist": score(9950, 10_000), "last_layer_own": score(18), "n_layers_own": score(19)},
     compared=compared(),
     tested=on_test_set(pair("all layers")),
-    tuning={"last layer": search(), "more layers": search()},
+    tuning={"last layer": search(), "more layers": ALL_LAYERS},
     openings=1,
     sizes=[(8, 8, 80), (2, 2, 20), (2, 2, 20)],
 )
@@ -140,6 +143,10 @@ def test_where_the_ink_lies_that_misleads_is_said_where_most_of_it_lies_together
     assert "lies in the" not in said(mistakes=mistakes(("1", "4", 7, 10), top_share=0.5))
 
 
+def test_of_a_class_misread_throughout_all_images_are_said_to_be():
+    assert "It reads all 10 images of 1 as 4." in said(mistakes=mistakes(("1", "4", 10, 10)))
+
+
 def test_whether_it_is_less_sure_where_it_is_wrong():
     assert "Where it is wrong it is less sure: 60 % on average, against 90 %." in said()
     assert "it is no less sure: 95 %" in said(mistakes=mistakes(("1", "4", 7, 10), sure=(0.9, 0.95)))
@@ -147,7 +154,7 @@ def test_whether_it_is_less_sure_where_it_is_wrong():
 
 def test_a_value_that_replaced_the_usual_one_is_told_from_none():
     changed = search(trial("lr", 0.1, lr=0.06), lr=0.06)
-    sentences = said(tuning={"last layer": {**changed, "loss": 0.1}, "more layers": search()})
+    sentences = said(tuning={"last layer": {**changed, "loss": 0.1}, "more layers": ALL_LAYERS})
     assert (
         "For the last layer, changing learning rate from 0.02 to 0.06 lowered the held-out loss from 0.200 to 0.100"
         in sentences
@@ -155,17 +162,18 @@ def test_a_value_that_replaced_the_usual_one_is_told_from_none():
     assert "For all layers, no value was better than the usual one beyond chance" in sentences
     assert "learning rate | 0.02, 0.06 | 0.02 | 0.02 | 0.02" in sentences
     assert "What we submitted departs from the search in learning rate." in sentences
+    assert "departs from the search in the number of layers." in said(more=tuned("the last two layers fine-tuned"))
     assert "changing" not in said()
     assert "departs" not in said()
 
 
 def test_what_diverged_was_worst_or_did_nothing():
     tried = search(trial("lr", diverged="nan", lr=9.0), trial("epochs", 0.21, epochs=30))
-    sentences = said(tuning={"last layer": tried, "more layers": search()})
+    sentences = said(tuning={"last layer": tried, "more layers": ALL_LAYERS})
     assert "Training diverged with learning rate 9 (the last layer)." in sentences
     assert "did nothing that so few images can show: epochs (the last layer)." in sentences
     assert "was highest" not in sentences
-    sentences = said(tuning={"last layer": search(trial("epochs", 0.9, epochs=2)), "more layers": search()})
+    sentences = said(tuning={"last layer": search(trial("epochs", 0.9, epochs=2)), "more layers": ALL_LAYERS})
     assert "No training diverged." in sentences
     assert "Held-out loss was highest with epochs 2 (the last layer: 0.900 instead of 0.200)." in sentences
     assert "did nothing" not in sentences
@@ -173,7 +181,7 @@ def test_what_diverged_was_worst_or_did_nothing():
 
 def test_what_was_worse_but_changed_is_not_said_to_have_done_nothing():
     tried = search(trial("epochs", 0.19, epochs=30), epochs=30)
-    assert "did nothing" not in said(tuning={"last layer": tried, "more layers": search()})
+    assert "did nothing" not in said(tuning={"last layer": tried, "more layers": ALL_LAYERS})
 
 
 @pytest.mark.parametrize(
@@ -225,7 +233,7 @@ def test_whether_fine_tuning_reads_more_of_the_test_set_than_the_model_before():
     assert "no fine-tuning reads more than the model did before: 90.0 % at best, against 90.0 %." in said(tested=found)
     found["ways"]["all layers"] = {"mean": 0.95, "spread": 0.0, "worst": 0.95}
     sentences = said(tested=found)
-    assert "most is read by fine-tuning all layers: 95.0 %, against 90.0 % without fine-tuning." in sentences
+    assert "fine-tuning all layers reads most: 95.0 %, against 90.0 % without fine-tuning." in sentences
     del found["ways"]["no fine-tuning"]
     ways = {name: own for name, own in WAYS.items() if name != "no fine-tuning"}
     assert "without fine-tuning" not in said(tested=found, compared={"n": 20, "seeds": 3, "ways": ways})
@@ -245,7 +253,7 @@ def test_where_features_change_and_where_they_hardly_do():
 def test_why_the_last_layer_alone_moves_as_far_as_it_does():
     far = said()
     assert "Alone, the last layer moves by 120.0 %, more than its own length" in far
-    assert "That does not make up for it: its loss stays above that of all layers (0.300 against 0.100 nats)" in far
+    assert "Even so, its loss stays above that of all layers (0.300 against 0.100 nats)" in far
     further = said(compared=compared(**{"last layer": way(0.05, moved=(0.0, 0.0, 0.5))}))
     assert "moves by 50.0 %, further than beside the others (20.0 %). It has to" in further
     assert "That is enough: its loss is not above that of all layers (0.050 against 0.100 nats)." in further

@@ -25,13 +25,13 @@ from toolkit.training.adapting import FACTOR_NAMES
 from toolkit.training.history import Epoch, best_epoch, overfitted
 
 LAYOUT = Path(__file__).with_name("report.typ")
-CALLED = {  # the searches in tuning.json and the ways in comparison.json, as a sentence names them
+CALLED = {  # the ways in comparison.json, as a sentence names them
     "last layer": "the last layer",
-    "more layers": "more layers",
     "last two layers": "the last two layers",
     "all layers": "all layers",
     "last, then all": "the last layer first and then all",
 }
+LAYERS = {1: "the last layer", 2: "the last two layers", None: "all layers"}  # as a search counts them
 NONE, ALONE = "no fine-tuning", "last layer"  # ways that the others are compared with
 MOST_PAGES = 2  # of text; figures that do not fit among it come after
 NUMBERS = ("no", "one", "two", "three", "four")
@@ -232,7 +232,7 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
 def _misread(mistakes: Mistakes) -> str:
     """What it misread in this hand and why, as far as the mistakes tell."""
     common = [pair for pair in mistakes.pairs if pair[2] >= OFTEN][:3]
-    names = [f"{count} of the {of} images of {true} as {read}" for true, read, count, of in common]
+    names = [f"{'all' if n == of else f'{n} of the'} {of} images of {true} as {read}" for true, read, n, of in common]
     right, wrong = mistakes.sure
     facts: dict[str, Any] = {
         "n": mistakes.n,
@@ -262,7 +262,7 @@ def _searches(evidence: Evidence) -> list[tuple[FineTuned, Mapping[str, Any], Se
 
 def _tuning(evidence: Evidence) -> dict[str, Any]:
     searches = _searches(evidence)
-    names = [own.layers.removeprefix("the ") for own, *_ in searches]
+    names = [LAYERS[found["layers"]].removeprefix("the ") for _, found, _ in searches]
     rows = [["Factor", *(f"{name}, {word}" for name in names for word in ("tried", "used"))]]
     for factor in dict.fromkeys(factor for _, found, _ in searches for factor in found["options"]):
         row = [_factor(factor)]
@@ -275,7 +275,9 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
         options = found["options"].items()
         changed = [f"{_factor(f)} from {usual[f]:.2g} to {value:.2g}" for f, value in options if value != usual[f]]
         others = [_factor(name) for name, value in options if own.record["options"].get(name) != value]
-        facts = {"layers": own.layers, "changed": listed(changed), "others": listed(others)}
+        layers = LAYERS[found["layers"]]
+        others += ["the number of layers"] if own.layers != layers else []
+        facts = {"layers": layers, "changed": listed(changed), "others": listed(others)}
         facts |= {"before": nats(usual["loss"]), "after": nats(found["loss"]), "right": percent(found["accuracy"])}
         said.append(told("tuning", facts, "changed" if changed else "kept", others and "departs"))
     epochs = [f"epoch {o.record['best_epoch']} of {len(o.history)} for {o.layers}" for o, *_ in searches]
@@ -287,18 +289,19 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
 
 def _went_wrong(evidence: Evidence) -> dict[str, Any]:
     diverged, bad, idle, said = [], [], [], []
-    for own, found, (usual, *trials) in _searches(evidence):
-        diverged += [f"{_what_was_new(trial)} ({own.layers})" for trial in found["trials"] if trial["diverged"]]
+    for _, found, (usual, *trials) in _searches(evidence):
+        layers = LAYERS[found["layers"]]
+        diverged += [f"{_what_was_new(trial)} ({layers})" for trial in found["trials"] if trial["diverged"]]
         measured = [trial for trial in trials if not trial["diverged"]]
         worst = max(measured, key=lambda trial: trial["loss"], default=usual)
         if worst["loss_95_from"] > found["loss"]:
-            bad.append(f"{_what_was_new(worst)} ({own.layers}: {nats(worst['loss'])} instead of {nats(found['loss'])})")
+            bad.append(f"{_what_was_new(worst)} ({layers}: {nats(worst['loss'])} instead of {nats(found['loss'])})")
         moving = {
             t["new"] for t in trials if t["diverged"] or not t["loss_95_from"] <= usual["loss"] <= t["loss_95_to"]
         }
         factors = {f for f, value in found["options"].items() if value == usual[f]} & {t["new"] for t in trials}
         names = [_factor(factor) for factor in found["options"] if factor in factors - moving]
-        idle += [f"{listed(names)} ({own.layers})"] if names else []
+        idle += [f"{listed(names)} ({layers})"] if names else []
     for own in (evidence.last, evidence.more):
         best, end = best_epoch(own.history), own.history[-1]
         losses = {
