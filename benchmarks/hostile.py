@@ -345,14 +345,13 @@ def main(
         ]
         own = "".join(chance.choice(marks) for _ in range(chance.choice((3, 30, 300)))) + "e" + "\u0301" * 20_000
         content = {"title": own, "authors": [own], "ids": [own], "sections": [{"title": "", "blocks": _blocks(own)}]}
-        content["sections"][0]["paragraphs"] = []  # type: ignore[index]
         return lambda: typeset(folder / "a.pdf", content, [])
 
     def pictures(folder: Path) -> Callable[[], object]:
         name, content = chance.choice([case for case in images() if case[0].endswith(("png", "jpeg", "gif", "webp"))])
         (folder / name).write_bytes(damaged(content, [content], chance))
         page = {"title": "", "authors": [], "ids": [], "sections": []}
-        return lambda: typeset(folder / "a.pdf", page, [Picture(folder / name, "a")])
+        return lambda: typeset(folder / "a.pdf", page, [Picture("a", "", (folder / name,), "a")])
 
     whole = hand_in()
 

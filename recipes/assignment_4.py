@@ -33,7 +33,7 @@ def run(
     authors: str = "",  # names, with commas between
     ids: str = "",  # their numbers, with commas between; they name the zip
     words: Path | None = None,  # Markdown file with your own words, added to the report
-    photo: Path | None = None,  # picture of your sheet, shown in the report
+    photo: Path | None = None,  # picture of your sheet; without it the one that was cut here
     model: str = "mnist_resnet",  # published model to start from
     seeds: int = 20,  # trainings of each way in the comparison
     repeats: int = 2,  # divisions in the cross-validation

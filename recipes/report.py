@@ -23,7 +23,7 @@ def run(
     authors: str = "",  # names, with commas between
     ids: str = "",  # their numbers, with commas between
     words: Path | None = None,  # Markdown file with your own words, added as a section
-    photo: Path | None = None,  # picture of your sheet, shown before the digits
+    photo: Path | None = None,  # picture of your sheet; without it the one that was cut here
     evaluation: Path | None = None,  # run of evaluate_models; without it the latest
     out: Path | None = None,  # PDF to write; without it "Assignment 4_Report.pdf" in the repository
     digits: Path | None = None,  # folder with the three sets; without it the repository's

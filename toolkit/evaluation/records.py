@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from toolkit.evaluation.statistics import PairedTest
 
@@ -33,7 +33,7 @@ class WayRecord(OverSeeds):
     epochs_to_best: float | None
     curve_spread: float | None
     moved: dict[str, float]
-    cka: dict[str, float]
+    cka: NotRequired[dict[str, float]]  # by layer group, as ``moved``; comparisons of before have none
 
 
 @dataclass(frozen=True)

@@ -357,7 +357,8 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
 def _moved(own: Mapping[str, Any], group: str) -> str:
     if not (moved := own["moved"][group]):
         return "frozen"
-    return percent(moved, 0 if moved >= 0.1 else 1) + (f", {own['cka'][group]:.2f}" if group in own["cka"] else "")
+    cka = own.get("cka", {}).get(group)
+    return percent(moved, 0 if moved >= 0.1 else 1) + (f", {cka:.2f}" if cka is not None else "")
 
 
 def _losses_and_stability(trained: Mapping[str, Any]) -> str:
@@ -400,7 +401,7 @@ def _moves(trained: Mapping[str, Any]) -> str:
     facts = {"alone": percent(own), "beside": percent(beside)}
     facts |= {"own_loss": nats(alone["loss"]), "all_loss": nats(everything["loss"])}
     keys: list[str] = []
-    if cka := everything["cka"]:
+    if cka := everything.get("cka"):
         steps = [(before - after, name) for before, (name, after) in zip((1, *cka.values()), cka.items(), strict=False)]
         fell, group = max(steps)
         kept = [name for name, alike in cka.items() if alike > UNCHANGED]
