@@ -344,7 +344,12 @@ def main(
             letters,
         ]
         own = "".join(chance.choice(marks) for _ in range(chance.choice((3, 30, 300)))) + "e" + "\u0301" * 20_000
-        content = {"title": own, "authors": [own], "ids": [own], "sections": [{"title": "", "blocks": _blocks(own)}]}
+        content = {
+            "title": own,
+            "authors": [own],
+            "ids": [own],
+            "sections": [{"name": "", "title": "", "blocks": _blocks(own)}],
+        }
         return lambda: typeset(folder / "a.pdf", content, [])
 
     def pictures(folder: Path) -> Callable[[], object]:

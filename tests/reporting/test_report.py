@@ -295,7 +295,10 @@ def pages(path) -> list[str]:
 
 
 def test_figures_are_numbered_where_they_stand(tmp_path, pictures):
-    sections = [{"title": "B", "content": ["Figure @b, @nobody"]}, {"title": "A", "content": ["Figure @a"]}]
+    sections = [
+        {"name": "B", "title": "B", "content": ["Figure @b, @nobody"]},
+        {"name": "A", "title": "A", "content": ["Figure @a"]},
+    ]
     first, second = replace(pictures[0], section="A"), replace(pictures[1], section="B")
     typeset(tmp_path / "a.pdf", {**EMPTY, "title": "", "sections": sections}, [first, second])
     (said,) = pages(tmp_path / "a.pdf")
@@ -306,7 +309,10 @@ def test_figures_are_numbered_where_they_stand(tmp_path, pictures):
 
 
 def test_as_many_figures_as_fit_stand_in_the_text_and_the_others_after_it(tmp_path, pictures):
-    sections = [{"title": "A", "content": ["Much to say. " * 100]}, {"title": "B", "content": ["The end is here."]}]
+    sections = [
+        {"name": "A", "title": "A", "content": ["Much to say. " * 100]},
+        {"name": "B", "title": "B", "content": ["The end is here."]},
+    ]
     assert typeset(tmp_path / "a.pdf", {**EMPTY, "title": "a", "sections": sections}, pictures) == 2
     said = " ".join(pages(tmp_path / "a.pdf"))
     names = [name or "end" for name in re.findall(r": of (\w)|The end", said)]
@@ -315,7 +321,7 @@ def test_as_many_figures_as_fit_stand_in_the_text_and_the_others_after_it(tmp_pa
 
 
 def test_two_pages_of_text_are_the_limit(tmp_path, pictures):
-    long = {"title": "A", "content": ["Much to say. " * 1000]}
+    long = {"name": "A", "title": "A", "content": ["Much to say. " * 1000]}
     with pytest.raises(ToolkitError, match="3 pages, 2 are allowed"):
         typeset(tmp_path / "b.pdf", {**EMPTY, "title": "a", "sections": [long]}, pictures[:1])
     assert not (tmp_path / "b.pdf").exists()
@@ -330,7 +336,7 @@ def test_a_broken_picture_is_one_line_and_leaves_nothing(tmp_path):
 
 @pytest.mark.parametrize("text", ["lone \ud800 surrogate", "\0 and \x1b", "e" + "\u0301" * 20_000, "\ufffe"])
 def test_any_text_can_be_typeset(text, tmp_path):
-    sections = [{"title": text, "content": [text, [[text], [text]]], "blocks": _blocks(text)}]
+    sections = [{"name": "", "title": text, "content": [text, [[text], [text]]], "blocks": _blocks(text)}]
     assert typeset(tmp_path / "a.pdf", {**EMPTY, "title": text, "authors": [text], "sections": sections}, []) == 1
 
 

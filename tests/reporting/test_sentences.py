@@ -12,14 +12,18 @@ SENTENCES = [
 
 
 def test_every_sentence_is_said_somewhere():
-    said = {(section, key) for section, key, _ in SENTENCES if section != "named" and not key.startswith("mirrored_")}
+    said = {
+        (section, key)
+        for section, key, _ in SENTENCES
+        if section != "named" and not key.startswith(("mirrored_", "title"))
+    }
     assert {key for _, key in said if f'"{key}"' not in CODE} == set()
     assert {section for section, _ in said if f'told("{section}"' not in CODE} == set()
 
 
 def test_sentences_end_as_sentences_do():
-    for section, _, sentence in SENTENCES:
-        if section != "named":
+    for section, key, sentence in SENTENCES:
+        if section != "named" and key != "title":
             assert re.search(r"\.$|: \{complaint\}$", sentence), sentence
 
 

@@ -13,12 +13,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.explaining import Explanation, explain, know
 from toolkit.evaluation.scores import predict_logits, score_logits
 
-HALVES = {
-    "upper half": np.s_[:14],
-    "lower half": np.s_[14:],
-    "left half": np.s_[:, :14],
-    "right half": np.s_[:, 14:],
-}
+HALVES = {"upper half": np.s_[:14], "lower half": np.s_[14:], "left half": np.s_[:, :14], "right half": np.s_[:, 14:]}
 MOST = 40  # explained, of the commonest mistakes
 
 
@@ -37,18 +32,11 @@ class Mistakes:
     explained: Sequence[Explanation]
     sure: tuple[float, float]
 
-    @property
-    def count(self) -> int:
-        return sum(count for _, _, count, _ in self.pairs)
-
     def where(self, true: str, read: str) -> tuple[str, float]:
         """The half of the image with most of what spoke for ``read`` instead of ``true``, and its share of that."""
-        maps = [
-            np.maximum(one.attribution, 0)
-            for one in self.explained
-            if (one.classes[one.rival], one.classes[one.answer]) == (true, read)
-        ]
-        each = [found / max(float(found.sum()), 1e-9) for found in maps]
+        alike = [one for one in self.explained if (one.classes[one.rival], one.classes[one.answer]) == (true, read)]
+        spoke = [np.maximum(one.attribution, 0) for one in alike]
+        each = [found / max(float(found.sum()), 1e-9) for found in spoke]
         shares = {name: float(np.mean([found[half].sum() for found in each])) for name, half in HALVES.items()}
         return max(shares.items(), key=lambda item: item[1])
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from pydantic import TypeAdapter
 
 from toolkit.data.image_sets import ASSIGNMENT_4, TEST_SET, load_sets, read_all_sets, require_form
 from toolkit.data.labelled_images import LabelledImages, together
@@ -118,11 +119,8 @@ def collect_evidence(submission: Submission, digits: Path | None = None) -> Evid
 def _fine_tuned(folder: Path, name: str) -> FineTuned:
     try:
         with (folder / "history.csv").open() as stream:
-            rows: list[dict[str, Any]] = [
-                {name: float(value) for name, value in row.items()} for row in csv.DictReader(stream)
-            ]
-            history = [Epoch(**row) for row in rows]
-    except (OSError, ValueError, TypeError) as error:
+            history = TypeAdapter(list[Epoch]).validate_python([*csv.DictReader(stream)])
+    except (OSError, ValueError) as error:
         raise ToolkitError(f"{folder} has no readable history.csv: {error}. Fine-tune again.") from error
     return FineTuned(name, read_json(folder, "run.json", FineTuningRecord), history)
 
@@ -135,10 +133,9 @@ def _cut(sets: Mapping[str, LabelledImages]) -> Cut | None:
     options = read_record(folder)["options"]
     with (folder / "provenance.csv").open() as stream:
         rows = list(csv.DictReader(stream))
-    photo = Path(options["photos"][0])
-    upright = np.rot90(read_grey(photo), int(rows[0]["turned"]) // 90).copy() if photo.is_file() else None
-    shown = None if upright is None else Image.fromarray(upright)
-    return Cut(options, rows, shown, min(folder.glob("overlay*.jpg")))
+    photo, turns = Path(options["photos"][0]), int(rows[0]["turned"]) // 90
+    upright = Image.fromarray(np.rot90(read_grey(photo), turns)) if photo.is_file() else None
+    return Cut(options, rows, upright, min(folder.glob("overlay*.jpg")))
 
 
 def _montage(images: LabelledImages) -> Image.Image:
@@ -164,24 +161,26 @@ def report_pictures(
         (sheet := sheet.copy()).thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
         files.insert(0, save_picture(sheet, place / "sheet.png"))
         told = ", right, as cut from our sheet"
-    pictures = [Picture("sheet", "Data", tuple(files), f"The Training Set{told}.", 26 * len(files), beside=True)]
+    pictures = [Picture("sheet", "data", tuple(files), f"The Training Set{told}.", 26 * len(files), beside=True)]
     if evidence.mistakes and evidence.mistakes.explained:
         misread = save_figure(plot_mistakes(evidence.mistakes.explained), place / "mistakes.png")
         told = "Misread by the pre-trained model. Below: blue speaks for the class read, orange for the right one."
-        pictures.append(Picture("mistakes", "The pre-trained model", (misread,), told))
-    layers, wrong, tuning = (
-        "Last layer or more layers?",
-        "What went wrong on the way",
-        "How the hyper-parameters were chosen",
+        pictures.append(Picture("mistakes", "pretrained", (misread,), told))
+    tuned, compared, last, more = (
+        submission.tuning,
+        submission.comparison,
+        submission.last_layer,
+        submission.more_layers,
     )
-    tuned, compared = submission.tuning, submission.comparison
     return [
         *pictures,
-        Picture("comparison", layers, (compared / "comparison.png",), "Ways to fine-tune: every seed, Validation Set."),
-        Picture("last", wrong, (submission.last_layer / "curves.png",), "The last layer fine-tuned, as submitted.", 72),
-        Picture("more", wrong, (submission.more_layers / "curves.png",), "More layers fine-tuned, as submitted.", 72),
-        Picture("tuned_last", tuning, (tuned / "last_layer.png",), "Tuning the last layer: each factor alone."),
-        Picture("tuned_more", tuning, (tuned / "more_layers.png",), "Tuning more layers: each factor alone."),
+        Picture(
+            "comparison", "layers", (compared / "comparison.png",), "Ways to fine-tune: loss, accuracy of every seed."
+        ),
+        Picture("last", "wrong", (last / "curves.png",), "The last layer fine-tuned, as submitted.", 72),
+        Picture("more", "wrong", (more / "curves.png",), "More layers fine-tuned, as submitted.", 72),
+        Picture("tuned_last", "tuning", (tuned / "last_layer.png",), "Tuning the last layer: each factor alone."),
+        Picture("tuned_more", "tuning", (tuned / "more_layers.png",), "Tuning more layers: each factor alone."),
     ]
 
 

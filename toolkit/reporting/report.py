@@ -34,7 +34,6 @@ CALLED = {  # the ways in comparison.json, as a sentence names them
 LAYERS = {1: "the last layer", 2: "the last two layers", None: "all layers"}  # as a search counts them
 NONE, ALONE = "no fine-tuning", "last layer"  # ways that the others are compared with
 MOST_PAGES = 2  # of text; figures that do not fit among it come after
-NUMBERS = ("no", "one", "two", "three", "four")
 OFTEN, MOSTLY = 3, 0.6  # so many equal mistakes are no slip; so much of an image's evidence is most of it
 UNCHANGED = 0.95  # of CKA: features that are more alike count as kept
 GROUPS = 7  # columns of a table
@@ -86,7 +85,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: pictures side by side, for the section that speaks of it as ``@name``.
+    """A figure: pictures side by side, for the ``section`` that speaks of it as ``@name``.
 
     ``width`` is the share of the page's that all of them take, in percent; the text runs ``beside`` a narrow one.
     """
@@ -109,7 +108,7 @@ def write_report(
     """
     sections = tell(evidence)
     if words.strip():
-        sections.append(_section("In our own words", blocks=_blocks(words)))
+        sections.append(_section("words", blocks=_blocks(words)))
     what = "a digit classifier" if things(evidence.classes) == "digits" else "a classifier"
     title = f"Assignment 4: fine-tuning {what} on our own handwriting"
     return typeset(path, {"title": title, "authors": authors, "ids": ids, "sections": sections}, pictures)
@@ -150,9 +149,9 @@ def tell(evidence: Evidence) -> list[dict[str, Any]]:
         ) from error
 
 
-def _section(title: str, *content: str | list[list[str]], **more: Any) -> dict[str, Any]:
+def _section(name: str, *content: str | list[list[str]], **more: Any) -> dict[str, Any]:
     """Paragraphs and tables, in their order."""
-    return {"title": title, "content": [said for said in content if said], **more}
+    return {"name": name, "title": told(name, {}, "title"), "content": [said for said in content if said], **more}
 
 
 def _clean(content: Any) -> Any:
@@ -188,7 +187,7 @@ def _data(evidence: Evidence) -> dict[str, Any]:
     kind = "digits" if tuple(evidence.classes) == DIGITS else "others"
     sets = told("data", facts, kind, "sets", f"mirrored_{kind}")
     if not (cut := evidence.cut):
-        return _section("Data", sets)
+        return _section("data", sets)
     corrections = sum(len(cut.options[name]) for name in ("skip", "label", "add"))
     facts |= {
         "sheets": cut.options["photos"] if (photos := len(cut.options["photos"])) > 1 else "",
@@ -205,7 +204,7 @@ def _data(evidence: Evidence) -> dict[str, Any]:
     turned = facts["degrees"] != "0" and "turned"
     by_hand = "corrected" if corrections else "not_corrected"
     size = bool(cut.photo and photos == 1) and "megapixels"
-    return _section("Data", told("data", facts, taken, size, "found", turned, by_hand, "drawn"), sets)
+    return _section("data", told("data", facts, taken, size, "found", turned, by_hand, "drawn"), sets)
 
 
 def _pretrained(evidence: Evidence) -> dict[str, Any]:
@@ -226,7 +225,7 @@ def _pretrained(evidence: Evidence) -> dict[str, Any]:
     why = "only" if not others else "best" if own > max(others.values()) else "not_best"
     before = "before" if evidence.before else "new_layer"
     said = told("pretrained", facts, "model", on_mnist and "on_mnist", on_mnist and why, before)
-    return _section("The pre-trained model", said, _misread(evidence.mistakes) if evidence.mistakes else "")
+    return _section("pretrained", said, _misread(evidence.mistakes) if evidence.mistakes else "")
 
 
 def _misread(mistakes: Mistakes) -> str:
@@ -236,7 +235,7 @@ def _misread(mistakes: Mistakes) -> str:
     right, wrong = mistakes.sure
     facts: dict[str, Any] = {
         "n": mistakes.n,
-        "count": mistakes.count,
+        "count": sum(pair[2] for pair in mistakes.pairs),
         "right": percent(right, 0),
         "wrong": percent(wrong, 0),
     }
@@ -284,7 +283,7 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
     n, predictions = evidence.sizes[1][2], max(trial["n"] for *_, trials in searches for trial in trials)
     method = told("tuning", {"n": n, "predictions": predictions}, "method")
     said.append(told("tuning", {"epochs": listed(epochs)}, "submitted"))
-    return _section("How the hyper-parameters were chosen", method, rows, " ".join(said))
+    return _section("tuning", method, rows, " ".join(said))
 
 
 def _went_wrong(evidence: Evidence) -> dict[str, Any]:
@@ -314,7 +313,7 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
         said.append(told("wrong", facts, "overfitted" if overfitted(own.history) else calm))
     facts = {"diverged": listed(diverged), "bad": listed(bad), "idle": "; ".join(idle)}
     first = told("wrong", facts, "diverged" if diverged else "none_diverged", bad and "bad", idle and "idle")
-    return _section("What went wrong on the way", f"{first} {' '.join(said)}")
+    return _section("wrong", f"{first} {' '.join(said)}")
 
 
 def _what_was_new(trial: Mapping[str, Any]) -> str:
@@ -333,7 +332,7 @@ def _accuracies(evidence: Evidence) -> dict[str, Any]:
         if key in evidence.scores:
             own = _score(evidence.scores[key])
             rows.append([name, data, own["right"], own["accuracy"], f"{own['low']} % to {own['high']} %"])
-    return _section(f"The {NUMBERS[len(rows) - 1]} accuracies", rows)
+    return _section("accuracies", rows)
 
 
 def _layers(evidence: Evidence) -> dict[str, Any]:
@@ -351,7 +350,7 @@ def _layers(evidence: Evidence) -> dict[str, Any]:
     facts = {"seeds": compared["seeds"], "n": compared["n"], "test": tested["n"]}
     first, last = told("layers", facts, "method"), told("layers", facts, "moved")
     said = f"{_losses_and_stability(trained)} {_tested(tested)}"
-    return _section("Last layer or more layers?", first, rows, said, moves, f"{last} {_moves(trained)}")
+    return _section("layers", first, rows, said, moves, f"{last} {_moves(trained)}")
 
 
 def _moved(own: Mapping[str, Any], group: str) -> str:
@@ -416,7 +415,7 @@ def _moves(trained: Mapping[str, Any]) -> str:
 def _limits(evidence: Evidence) -> dict[str, Any]:
     record, what = evidence.scores["n_layers_own"], things(evidence.classes)
     facts = {"n": record["n"], "points": 100 / record["n"], "least": percent(record["interval_95"][0]), "what": what}
-    return _section("Limits", told("limits", {**facts, "name": evidence.more.name}, "text"))
+    return _section("limits", told("limits", {**facts, "name": evidence.more.name}, "text"))
 
 
 def _blocks(markdown: str) -> list[dict[str, Any]]:
