@@ -245,8 +245,8 @@ def data_mnist(
 ) -> None:
     """Fetch MNIST, verify it, count it, and draw a contact sheet."""
     from toolkit.data.mnist import load_mnist, mnist_cache
-    from toolkit.paths import runs_folder
-    from toolkit.reporting.plots import plot_contact_sheet, save_figure
+    from toolkit.paths import runs_folder, write_file
+    from toolkit.reporting.sheet_pictures import draw_tiles, encoded
 
     mnist = load_mnist(folder)
     print(f"Four files verified in {folder or mnist_cache()}")
@@ -260,7 +260,7 @@ def data_mnist(
 
         show_doubtful(parts, doubts, out)
     else:
-        save_figure(plot_contact_sheet(mnist.training, "MNIST, the first twelve of each digit"), out)
+        write_file(out, encoded(draw_tiles(mnist.training, columns=12)))
     print(f"Contact sheet: {out}")
 
 

@@ -6,7 +6,6 @@ from toolkit.classes import DIGITS
 from toolkit.evaluation.scores import Scores
 from toolkit.reporting.plots import (
     plot_confusion,
-    plot_contact_sheet,
     plot_history,
     plot_learning_rates,
     plot_misread,
@@ -73,8 +72,3 @@ def test_any_number_of_misread_digits_can_be_drawn(examples, tmp_path, count):
     assert f"{count or 'none'} of 20 misread" in texts(figure)
     with Image.open(save_figure(figure, tmp_path / "sheet.png")) as sheet:
         assert sheet.width > 300
-
-
-def test_the_contact_sheet_shows_every_digit(examples):
-    figure = plot_contact_sheet(examples["Training Set"], "eight of each", columns=8)
-    assert len([axes for axes in figure.axes if axes.images]) == 80

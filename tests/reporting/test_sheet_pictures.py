@@ -18,6 +18,7 @@ from toolkit.reporting.sheet_pictures import (
     draw_frames,
     draw_overlay,
     draw_sets,
+    draw_tiles,
     save_picture,
 )
 
@@ -129,3 +130,12 @@ def test_what_is_read_is_drawn_with_doubts_in_orange():
     image = draw_found(np.full((200, 300), 220, np.uint8), [[found(0.99, 40), found(0.5, 150)]])
     assert has(image, GOOD)
     assert has(image, DOUBTFUL)
+
+
+def test_tiles_show_the_first_images_of_the_first_classes(examples):
+    digits = examples["Training Set"]
+    tiles = np.asarray(draw_tiles(digits, 3, most=4))[::4, ::4]
+    assert tiles.shape == (4 * 28, 3 * 28)
+    second_two = digits.images[digits.labels == 2, 0][1]
+    assert (tiles[2 * 28 : 3 * 28, 28 : 2 * 28] == 255 - second_two).all()
+    assert (np.asarray(draw_tiles(digits, 9))[:, -4 * 28 :] == 255).all()  # there are eight

@@ -17,7 +17,6 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.mistakes import find_mistakes
 from toolkit.evaluation.records import Comparison, ComparisonTest, FineTuningRecord, ScoreRecord, Search
 from toolkit.evaluation.sealed_test import openings
-from toolkit.images.normal_form import SIDE
 from toolkit.images.reading import read_grey
 from toolkit.models.bundle import CARD, WEIGHTS, find_model, load_model, published_models
 from toolkit.paths import ROOT, sha256_of
@@ -25,14 +24,14 @@ from toolkit.reporting.explanation_plots import plot_mistakes
 from toolkit.reporting.hand_in import set_files, source_files, strip_card
 from toolkit.reporting.plots import save_figure
 from toolkit.reporting.report import Cut, Evidence, FineTuned, Picture
-from toolkit.reporting.sheet_pictures import save_picture
+from toolkit.reporting.sheet_pictures import draw_tiles, save_picture
 from toolkit.runs import find_run, read_json, read_record
 from toolkit.training.adapting import load_for
 from toolkit.training.history import Epoch
 
 SUMS = "Code/SHA256SUMS"  # of all other files: sha256sum -c reads it
 PAGE = 1200  # pixels: a photo in the report is no wider
-ROWS, COLUMNS = 12, 8  # of images beside it
+TILES = 8, 12  # images of a class beside it, and classes
 EVALUATE = """From this folder, with Python 3.10 or newer:
 
 python -m pip install -r requirements.txt
@@ -138,16 +137,6 @@ def _cut(sets: Mapping[str, LabelledImages]) -> Cut | None:
     return Cut(options, rows, upright, min(folder.glob("overlay*.jpg")))
 
 
-def _montage(images: LabelledImages) -> Image.Image:
-    """The first images of the first classes, a row for each class, ink dark on white."""
-    rows = np.full((min(len(images.classes), ROWS), COLUMNS, SIDE, SIDE), 255, np.uint8)
-    for label, row in enumerate(rows):
-        own = images.images[images.labels == label, 0][:COLUMNS]
-        row[: len(own)] = 255 - own
-    tiles = Image.fromarray(rows.transpose(0, 2, 1, 3).reshape(len(rows) * SIDE, COLUMNS * SIDE))
-    return tiles.resize((4 * tiles.width, 4 * tiles.height), Image.Resampling.NEAREST)
-
-
 def report_pictures(
     submission: Submission, evidence: Evidence, place: Path, photo: Path | None, digits: Path | None
 ) -> list[Picture]:
@@ -155,7 +144,11 @@ def report_pictures(
 
     ``photo`` is the sheet's; without it that of the run which cut the sets is shown, if there is one.
     """
-    files, told, cut = [save_picture(_montage(load_sets(digits).training), place / "cut.png")], "", evidence.cut
+    files, told, cut = (
+        [save_picture(draw_tiles(load_sets(digits).training, *TILES), place / "cut.png")],
+        "",
+        evidence.cut,
+    )
     sheet = Image.fromarray(read_grey(photo)) if photo else cut.photo or Image.open(cut.overlay) if cut else None
     if sheet:  # shown upright, grey, small, without metadata
         (sheet := sheet.copy()).thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)

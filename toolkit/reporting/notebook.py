@@ -5,6 +5,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from string import Template
@@ -29,7 +30,7 @@ from toolkit.reporting.insights import choice, describe, factor_section
 from toolkit.training.trainings import Setting
 
 LAYOUT = Path(__file__).with_name("notebook.typ")
-OPENING = Path(__file__).with_name("notebook.md")  # data, network, loader, loop and one training
+STORY = Path(__file__).with_name("notebook.md")  # its parts begin with a comment that names them
 TOLD = ("curves", "confusion", "confused")  # figures of the setting that was tested
 CELL = re.compile(r"^```python ?(\w*)\n(.*?)^```\n", re.DOTALL | re.MULTILINE)
 SOURCE = re.compile(r"^# source: (\S+) (\w+)$", re.MULTILINE)
@@ -37,14 +38,12 @@ SOURCE = re.compile(r"^# source: (\S+) (\w+)$", re.MULTILINE)
 PLAIN = {"ToolkitError": "ValueError", "Content": "bytes | bytearray"}
 
 
-def opening_cells(start: Setting, seed: int, split_seed: int, source: str) -> list[dict[str, Any]]:
-    """Data, network, loader, loop, and one short training from ``start``, as ``notebook.md`` tells them.
-
-    Its code is the toolkit's own where a line says so. ``source`` is where the images come from, "mnist" or "csv".
+def _cells(part: str, facts: Mapping[str, Any], source: str = "") -> list[dict[str, Any]]:
+    """The cells of a part of ``notebook.md`` with ``facts`` in the place of $names; code is the toolkit's own where a
+    line says so. A cell for another ``source`` of images is left out.
     """
-    facts = {"sha256": mnist.SHA256, "mean": MNIST_MEAN, "std": MNIST_STD, "seed": seed, "split_seed": split_seed}
-    how = {"learning_rate": start.learning_rate, "batch_size": start.batch_size, "arguments": start.arguments}
-    told = Template(OPENING.read_text("utf-8")).substitute(**facts, **how, epochs=min(2, start.epochs))
+    _, *parts = re.split(r"^<!-- (\w+) -->$", STORY.read_text("utf-8"), flags=re.MULTILINE)
+    told = Template(dict(zip(parts[::2], parts[1::2], strict=True))[part]).substitute(facts)
     cells, end = [], 0
     for cell in CELL.finditer(told):
         cells.append(markdown(told[end : cell.start()].strip()))
@@ -60,40 +59,26 @@ def _source(line: re.Match[str]) -> str:
     return re.sub(r"\b(ToolkitError|Content)\b", lambda word: PLAIN[word[0]], said)
 
 
+def opening_cells(start: Setting, seed: int, split_seed: int, source: str) -> list[dict[str, Any]]:
+    """Data, network, loader, loop, and one short training from ``start``; images come from "mnist" or "csv"."""
+    facts = {"sha256": mnist.SHA256, "mean": MNIST_MEAN, "std": MNIST_STD, "seed": seed, "split_seed": split_seed}
+    return _cells("opening", {**asdict(start), **facts, "epochs": min(2, start.epochs)}, source)
+
+
 def analysis_cells(analysis: Analysis, folder: Path, place: str, title: str) -> list[dict[str, Any]]:
     """The cells that tell one analysis from the files of its run's ``folder``, which lie in ``place`` beside them."""
-    start = analysis.factors[0].start
-    training, validation = analysis.images
-    cells = [
-        markdown(
-            f"## {title}\n\nThe baseline is {describe(start.setting)}. Each setting was trained from scratch with "
-            f"{len(start.outcomes)} seeds on {training:,} images, and judged by its accuracy on {validation:,} others "
-            "after the last epoch. Differences come with Welch's 95 % interval over the seeds. The gap is training "
-            "accuracy minus validation accuracy: the wider, the more was learned by heart."
-        ),
-        code(
-            f'analysis = json.loads(Path("{place}/analysis.json").read_text())\n'
-            'for factor in analysis["factors"]:\n'
-            '    for level in factor["levels"]:\n'
-            '        ends = [run["history"][-1] for run in level["outcomes"] if not run["complaint"]]\n'
-            "        right = [f\"{end['validation_accuracy']:.2%}\" for end in ends]\n"
-            '        print(factor["name"], level["value"], *right)\n'
-            f'Image("{place}/overview.png")'
-        ),
-    ]
+    start, (training, validation) = analysis.factors[0].start, (f"{count:,}" for count in analysis.images)
+    facts = {"title": title, "place": place, "start": describe(start.setting), "seeds": len(start.outcomes)}
+    cells = _cells("analysis", {**facts, "training": training, "validation": validation})
     for factor in analysis.factors:
-        cells.append(markdown(f"### {factor.title.capitalize()}\n\n{factor_section(factor, validation)}"))
-        cells.append(code(f'Image("{place}/{factor.name}.png")'))
+        section = {"section": factor_section(factor, analysis.images[1]), "name": factor.name, "place": place}
+        cells += _cells("factor", {**section, "title": factor.title.capitalize()})
     scores = read_json(folder / "scores.json", dict[str, ScoreRecord])["test"]
-    low, high = (100 * end for end in scores["interval_95"])
-    cells.append(
-        markdown(
-            f"### The best setting, tested\n\n{choice(analysis)} It was trained once more, with a new seed, and read "
-            f"**{100 * scores['accuracy']:.2f} %** of the test images ({scores['correct']:,} of {scores['n']:,}; 95 % "
-            f"interval {low:.2f} to {high:.2f} %)."
-        )
-    )
-    return [*cells, *(code(f'Image("{place}/{picture}.png")') for picture in TOLD)]
+    low, high = scores["interval_95"]
+    shares = {"accuracy": scores["accuracy"], "low": low, "high": high}
+    counts = {"correct": f"{scores['correct']:,}", "n": f"{scores['n']:,}"}
+    percents = {name: f"{100 * share:.2f}" for name, share in shares.items()}
+    return [*cells, *_cells("tested", {**counts, **percents, "choice": choice(analysis), "place": place})]
 
 
 def analysis_files(analysis: Analysis, folder: Path, place: str) -> dict[str, bytes]:

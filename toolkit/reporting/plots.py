@@ -25,7 +25,6 @@ from toolkit.training.lr_finder import LearningRates
 
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 MOST_PAIRS = 20  # of confused classes
-MOST_ROWS = 50  # of a contact sheet
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
@@ -199,22 +198,6 @@ def plot_confused(digits: LabelledImages, predicted: np.ndarray, title: str, pai
             _show(axes, digits.images[member, 0], said)
     wrong = int((digits.labels != predicted).sum())
     _without_axes(figure, f"{title}: the pairs most often confused ({wrong} of {len(digits):,} misread)")
-    return figure
-
-
-def plot_contact_sheet(digits: LabelledImages, title: str, columns: int = 12) -> Figure:
-    """The first ``columns`` images of each class, a row per class, ``MOST_ROWS`` at most."""
-    names = [short(name) for name in digits.classes[:MOST_ROWS]]
-    if len(names) < len(digits.classes):
-        title += f"; the first {len(names)} of {len(digits.classes):,} classes"
-    label = 0.1 * max(map(len, names))
-    figure = Figure(figsize=(0.55 * columns + 0.5 + label, 0.55 * len(names) + 0.6), layout="constrained")
-    for place, row in enumerate(figure.subplots(len(names), columns, squeeze=False)):
-        members = digits.images[np.flatnonzero(digits.labels == place)[:columns]]
-        for axes, image in zip(row, members, strict=False):
-            _show(axes, image[0])
-        row[0].text(-3, 14, names[place], va="center", ha="right", fontsize=12)
-    _without_axes(figure, title)
     return figure
 
 

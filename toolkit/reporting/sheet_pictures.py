@@ -12,6 +12,7 @@ from toolkit.data.sheets import Reading
 from toolkit.evaluation.prediction import Found
 from toolkit.images.box import Box
 from toolkit.images.lettering import pillow_font, shown
+from toolkit.images.normal_form import SIDE
 from toolkit.paths import atomic_write
 
 LONGEST = 2000  # pixels of a picture's longer side
@@ -133,6 +134,16 @@ def draw_sets(
             write((x + 4, y + 2), str(place), 15, WRONG)
         write((20, below + 4 + 20 * place), f"{place}: {name}, {sets[name].name(number)}: {'; '.join(reason)}", 15)
     return image
+
+
+def draw_tiles(images: LabelledImages, columns: int, most: int = MOST_ROWS) -> Image.Image:
+    """The first images of the first classes, a row for each class, ink dark on white."""
+    rows = np.full((min(len(images.classes), most), columns, SIDE, SIDE), 255, np.uint8)
+    for label, row in enumerate(rows):
+        own = images.images[images.labels == label, 0][:columns]
+        row[: len(own)] = 255 - own
+    tiles = Image.fromarray(rows.transpose(0, 2, 1, 3).reshape(len(rows) * SIDE, columns * SIDE))
+    return tiles.resize((4 * tiles.width, 4 * tiles.height), Image.Resampling.NEAREST)
 
 
 def save_picture(image: Image.Image, path: Path, quality: int = 90) -> Path:
