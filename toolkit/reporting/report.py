@@ -174,12 +174,16 @@ def _score(record: Mapping[str, Any]) -> dict[str, str]:
     return {"accuracy": accuracy, "right": right, "low": low, "high": high, "score": score}
 
 
+def _what(evidence: Evidence) -> str:
+    return "digits" if things(evidence.classes) == "digits" else "characters"
+
+
 def _factor(name: str) -> str:
     return FACTOR_NAMES.get(name, name)
 
 
 def _data(evidence: Evidence) -> dict[str, Any]:
-    facts: dict[str, Any] = {"what": things(evidence.classes), "openings": evidence.openings}
+    facts: dict[str, Any] = {"what": _what(evidence), "openings": evidence.openings}
     for part, (fewest, most, total) in zip(("training", "validation", "test"), evidence.sizes, strict=True):
         facts[part] = f"{fewest if fewest == most else f'{fewest} to {most}'} images ({total} in all)"
     facts["count"] = len(evidence.classes)
@@ -281,7 +285,7 @@ def _tuning(evidence: Evidence) -> dict[str, Any]:
         said.append(told("tuning", facts, "changed" if changed else "kept", others and "departs"))
     epochs = [f"epoch {o.record['best_epoch']} of {len(o.history)} for {o.layers}" for o, *_ in searches]
     n, predictions = evidence.sizes[1][2], max(trial["n"] for *_, trials in searches for trial in trials)
-    method = told("tuning", {"n": n, "predictions": predictions}, "method")
+    method = told("tuning", {"n": n, "points": 100 / n, "predictions": predictions}, "method")
     said.append(told("tuning", {"epochs": listed(epochs)}, "submitted"))
     return _section("tuning", method, rows, " ".join(said))
 
@@ -413,7 +417,7 @@ def _moves(trained: Mapping[str, Any]) -> str:
 
 
 def _limits(evidence: Evidence) -> dict[str, Any]:
-    record, what = evidence.scores["n_layers_own"], things(evidence.classes)
+    record, what = evidence.scores["n_layers_own"], _what(evidence)
     facts = {"n": record["n"], "points": 100 / record["n"], "least": percent(record["interval_95"][0]), "what": what}
     return _section("limits", told("limits", {**facts, "name": evidence.more.name}, "text"))
 
