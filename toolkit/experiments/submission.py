@@ -167,9 +167,7 @@ def report_pictures(
     )
     return [
         *pictures,
-        Picture(
-            "comparison", "layers", (compared / "comparison.png",), "Ways to fine-tune: loss, accuracy of every seed."
-        ),
+        Picture("comparison", "layers", (compared / "comparison.png",), "Ways to fine-tune, over seeds.", 88),
         Picture("last", "wrong", (last / "curves.png",), "The last layer fine-tuned, as submitted.", 72),
         Picture("more", "wrong", (more / "curves.png",), "More layers fine-tuned, as submitted.", 72),
         Picture("tuned_last", "tuning", (tuned / "last_layer.png",), "Tuning the last layer: each factor alone."),

@@ -89,7 +89,7 @@ def plot_comparison(by_way: Mapping[str, Sequence[Mapping[str, Any]]], n: int) -
 
     ``by_way`` holds for every way to fine-tune the results of its seeds; ``n`` is the number of images measured.
     """
-    figure = Figure(figsize=(7.6, 2.6), layout="constrained")
+    figure = Figure(figsize=(7.6, 2.2), layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     generator = np.random.default_rng(0)
     for place, ((name, results), colour) in enumerate(zip(by_way.items(), WAY_COLOURS, strict=False)):
