@@ -27,7 +27,7 @@ from toolkit.reporting.sheet_pictures import draw_overlay, save_picture
 
 Colour = tuple[int, int, int]
 WIDTH, HEIGHT = 1600, 1200
-MARKER = 4.5  # width of its line, in 32nds of a digit's height
+MARKER = 5.5  # width of its line, in 32nds of a digit's height: that of the pens the writers had
 PENS: tuple[Colour, ...] = ((25, 28, 36), (28, 42, 120), (25, 95, 60), (150, 30, 35))
 MAGNETS: tuple[Colour, ...] = ((200, 35, 40), (30, 60, 160), (25, 25, 28), (20, 120, 70), (190, 150, 20))
 PRINT = ("Room 204  Mon-Fri 8-16", "Legamaster", "PLEASE DO NOT ERASE", "Timetable, week 47", "magnetoplan ferroscript")
