@@ -41,7 +41,7 @@ from toolkit.training.ranks import TrainTogether, joined
 from toolkit.training.seeds import seed_everything
 
 CPU = torch.device("cpu")
-RATE, EPOCHS = 2e-3, 45  # pretrain_mnist's
+RATE, EPOCHS = 2e-3, 24  # pretrain_mnist's
 COMPARED = 32  # images of a step whose loss is compared: convolutions in float64 take long
 
 

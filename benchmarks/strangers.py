@@ -62,7 +62,8 @@ def letters() -> np.ndarray:
             for letter in LETTERS:
                 canvas = Image.new("L", (260, 260))
                 ImageDraw.Draw(canvas).text((60, 40), letter, fill=255, font=font)
-                images.append(normal_form(np.asarray(canvas)))
+                if canvas.getbbox():  # not every font has every letter
+                    images.append(normal_form(np.asarray(canvas)))
     return np.stack(images)[:, None]
 
 

@@ -1,8 +1,8 @@
 """Train a network on MNIST, for others to start from.
 
-    python -m toolkit recipe pretrain_mnist --model mlp
-    python -m toolkit recipe pretrain_mnist --model cnn
     python -m toolkit recipe pretrain_mnist --model resnet
+    python -m toolkit recipe pretrain_mnist --model cnn --epochs 16
+    python -m toolkit recipe pretrain_mnist --model mlp --epochs 60 --dropout 0.1 --weight-decay 0.01
     python -m toolkit recipe pretrain_mnist --model timm:mobilenetv3_small_050 --epochs 5
 
 Needs   MNIST (fetched once). A network of your own goes into recipes/: docs/your_own_recipe.md.
@@ -20,7 +20,7 @@ from toolkit.runs import start_run
 
 def run(
     model: str = "resnet",  # mlp, cnn, resnet, timm:NAME, or recipes/FILE.py:CLASS for your own
-    epochs: int = 45,  # passes over the training set
+    epochs: int = 24,  # passes over the training set
     lr: float = 2e-3,  # peak learning rate of the one-cycle schedule
     batch_size: int = 128,  # images per step
     weight_decay: float = 0.05,  # decoupled, as in AdamW

@@ -107,7 +107,7 @@ def test_a_bar_that_is_missing_speaks_for_the_one(model, slant):
     absent = where(bar, one) & (explained.image == 0)
     blank = explained.image == 0
     assert classes[explained.answer] == "1"
-    assert explained.attribution[absent].mean() > 3 * np.abs(explained.attribution[blank & ~absent]).mean()
+    assert explained.attribution[absent].mean() > 2.5 * np.abs(explained.attribution[blank & ~absent]).mean()
 
 
 @pytest.mark.parametrize("model", published_models())
@@ -119,7 +119,7 @@ def test_all_pixels_together_are_the_margin_less_that_of_the_baseline(model, exa
         with torch.inference_mode():
             logits = network(torch.from_numpy(np.stack([image, np.zeros_like(image)])[:, None]))
         margins = logits[:, explained.answer] - logits[:, explained.rival]
-        assert explained.attribution.sum() == pytest.approx(float(margins[0] - margins[1]), abs=0.8)
+        assert explained.attribution.sum() == pytest.approx(float(margins[0] - margins[1]), abs=1.3)
         assert not explained.attribution[image == 0].any()
 
 

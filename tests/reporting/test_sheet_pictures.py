@@ -6,7 +6,7 @@ from PIL import Image
 from toolkit.classes import DIGITS
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Reading
-from toolkit.evaluation.prediction import Found
+from toolkit.evaluation.prediction import Answer, Found
 from toolkit.images.box import Box
 from toolkit.reporting.sheet_pictures import (
     DOUBTFUL,
@@ -125,7 +125,7 @@ def test_labels_cover_no_digit_and_stay_in_the_picture(place):
 
 def test_what_is_read_is_drawn_with_doubts_in_orange():
     def found(probability: float, left: int) -> Found:
-        return Found(1, 1, Box(left, 50, left + 40, 110), (("3", probability),), np.zeros((28, 28), np.uint8))
+        return Found(1, 1, Box(left, 50, left + 40, 110), Answer((("3", probability),)), np.zeros((28, 28), np.uint8))
 
     image = draw_found(np.full((200, 300), 220, np.uint8), [[found(0.99, 40), found(0.5, 150)]])
     assert has(image, GOOD)
