@@ -126,7 +126,7 @@ def draw_sets(
     for label, row in enumerate(rows):
         write((20, 70 + label * step + TILE // 2), row, 20, anchor="lm")
     more = f", the first {len(told)} told" if len(told) < len(reasons) else ""
-    write((20, below), f"{len(reasons) or 'No'} doubtful{more}", 15)
+    write((20, below), f"{len(reasons) or 'None'} doubtful{more}", 15)
     for place, (name, number, reason) in enumerate(told, 1):
         if (name, number) in places:
             x, y = places[name, number]
