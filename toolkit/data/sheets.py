@@ -141,7 +141,9 @@ def read_photo(
     if not any(fits(*way) for way in ways.items()) and _knows(judge, layout):
         things = {turns: _things(sheet, turns, rows, corrections, layout, judge) for turns, rows in ways.items()}
         told = {turns: replace(corrections, skip=corrections.skip | places) for turns, places in things.items()}
-        if not any(fits(*way) for way in ways.items()):
+        # of digits upside down some look like none as well: only a way up that reads may leave things out
+        left = [_read(photo, sheet, *way, layout, judge, told[way[0]]) for way in ways.items() if fits(*way)]
+        if not any(reading.clarity() > CLEAR for reading in left):
             told = dict.fromkeys(ways, corrections)
     # when some way up fits the promise, only those are candidates; the photo as it is stored comes first
     fitting = {turns: rows for turns, rows in ways.items() if fits(turns, rows)}

@@ -23,7 +23,7 @@ def write_results(
     history: Sequence[Epoch],
     scores: Mapping[str, Scores],
     judged: tuple[LabelledImages, torch.Tensor],
-    calibration: Calibration,
+    calibration: Calibration | None = None,
     *,
     name: str,
     data: str,
@@ -51,7 +51,7 @@ def write_results(
         versions=versions(),
         date=run.date,
         started_from=started_from,
-        calibration=asdict(calibration),
+        calibration=asdict(calibration) if calibration else {},
     )
     card = save_model(run.folder / "model", network, card)
     run.facts.update(weights_sha256=card.weights_sha256)
