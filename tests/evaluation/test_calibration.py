@@ -36,7 +36,7 @@ def test_twenty_right_answers_show_no_model_to_be_sure_of_more_than_so_many_can(
 def test_calibrating_changes_how_sure_a_model_is_and_none_of_its_answers(examples):
     torch.manual_seed(0)
     network = build_model("mlp", 10, hidden=[8]).eval()
-    images = examples["Training Set"].images
+    images = examples["Training Set"].images.repeat(3, axis=0)
     before = predict_logits(network, images)
     labels = before.argmax(1).numpy()
     found, logits = calibrate(network, before, labels)
@@ -48,13 +48,15 @@ def test_calibrating_changes_how_sure_a_model_is_and_none_of_its_answers(example
     assert found.error < found.error_before
 
 
-def test_too_few_images_leave_the_model_as_it_is():
-    logits, labels = answers(10, 1.0)
+@pytest.mark.parametrize(("count", "sharpness"), [(199, 3.0), (250, 1.0)])
+def test_few_images_and_a_fitting_temperature_leave_the_model_as_it_is(count, sharpness):
+    logits, labels = answers(count, sharpness)
     network = build_model("mlp", 5, hidden=[8])
     weights = network.output.weight.clone()
     found, same = calibrate(network, logits, labels.numpy())
     assert found.temperature == 1
-    assert found.interval_95[0] < 1 < found.interval_95[1]
+    assert (found.interval_95[0] < 1 < found.interval_95[1]) == (sharpness == 1)
+    assert (found.least_evidence is None) == (count == 199)
     assert torch.equal(network.output.weight, weights)
     assert torch.equal(same, logits)
 

@@ -57,7 +57,7 @@ def test_what_little_speaks_for_is_none_of_the_classes(examples):
 
 
 def test_verdicts_are_explained_where_there_are_any():
-    calibration = {"n": 5000, "sure": 4990, "wrong_sure": 3, "false_alarms": 24}
+    calibration = {"n": 5000, "sure": 4990, "wrong_sure": 3, "false_alarms": 24, "least_evidence": 5.0}
     sure, unsure, none = Answer((("7", 0.9),)), Answer((("7", 0.7),)), Answer((("7", 0.9),), none=True)
     assert explain_verdicts([sure], calibration) == []
     (said,) = explain_verdicts([sure, unsure], calibration)

@@ -16,10 +16,12 @@ from torch import nn
 from torch.nn import functional
 
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.statistics import wilson_interval
 from toolkit.models.last_layer import classifier_of
 
 SURE = 0.75  # probability below which an answer is unsure
 FALSE_ALARMS = 0.005  # share of held-out images for which too little may speak
+ENOUGH = 200  # images: what fewer say of a temperature, and of the least evidence, depends on their number
 BINS = 15  # of equal width, as Guo et al.
 HALF_WIDTH = 1.92  # nats by which the likelihood falls at the ends of a 95 % interval
 
@@ -30,7 +32,7 @@ class Calibration:
 
     ``error`` and ``error_before`` are expected calibration errors, with and without the ``temperature``. ``sure``
     answers of the n were sure, ``wrong_sure`` of these wrong. What has less ``evidence`` than ``least_evidence`` shows
-    none of the classes: so did ``false_alarms`` of the n.
+    none of the classes: so did ``false_alarms`` of the n. Fewer than ``ENOUGH`` images change and limit nothing.
     """
 
     n: int
@@ -41,15 +43,18 @@ class Calibration:
     wrong: int
     sure: int
     wrong_sure: int
-    least_evidence: float
+    least_evidence: float | None
     false_alarms: int
 
     def __str__(self) -> str:
         low, high = self.interval_95
+        fitted = f"temperature {self.temperature:.2f} ({low:.2f} to {high:.2f})"
+        if self.n < ENOUGH:
+            fitted = f"as before, {self.n} images are too few to change it"
+        most = 100 * wilson_interval(self.wrong_sure, self.sure)[1] if self.sure else 100.0
         return (
-            f"temperature {self.temperature:.2f} ({low:.2f} to {high:.2f}), calibration error "
-            f"{100 * self.error_before:.2f} -> {100 * self.error:.2f} %; of {self.n:,} held-out answers {self.sure:,} "
-            f"are sure, {self.wrong_sure} of them wrong"
+            f"{fitted}; of {self.n:,} held-out answers {self.sure:,} are sure, {self.wrong_sure} of them wrong "
+            f"(95 %: at most {most:.{2 if self.n >= ENOUGH else 0}f} %)"
         )
 
 
@@ -57,7 +62,7 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
     """Divide ``network``'s last layer by the temperature that fits; returns what was found, and the new logits.
 
     ``logits`` (N, C) are the network's for images, labelled (N,), that it was not trained on. The temperature stays
-    at 1 where its 95 % interval holds 1, and where the last layer is no ``nn.Linear``.
+    at 1 for fewer than ``ENOUGH`` images, where its interval holds 1, and for a last layer that is no ``nn.Linear``.
     """
     targets = torch.from_numpy(labels)
     temperature, interval = fit_temperature(logits, targets)
@@ -65,7 +70,7 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
         last = classifier_of(network)
     except ToolkitError:
         last = None
-    if last is None or interval[0] <= 1 <= interval[1]:
+    if last is None or len(labels) < ENOUGH or interval[0] <= 1 <= interval[1]:
         temperature = 1.0
     else:
         with torch.no_grad():
@@ -75,7 +80,7 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
     chances, answers = torch.softmax(scaled, 1).max(1)
     sure, wrong = chances >= SURE, answers != targets
     speaks = evidence(scaled)
-    least = float(np.quantile(speaks.numpy(), FALSE_ALARMS, method="lower"))
+    least = float(np.quantile(speaks.numpy(), FALSE_ALARMS, method="lower")) if len(labels) >= ENOUGH else None
     found = Calibration(
         n=len(labels),
         temperature=temperature,
@@ -86,7 +91,7 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
         sure=int(sure.sum()),
         wrong_sure=int((sure & wrong).sum()),
         least_evidence=least,
-        false_alarms=int((speaks < least).sum()),
+        false_alarms=0 if least is None else int((speaks < least).sum()),
     )
     return found, scaled
 

@@ -143,7 +143,7 @@ def explain_verdicts(answers: Sequence[Answer], calibration: Mapping[str, Any]) 
             said[-1] += f" Of {n:,} held-out images {n - sure:,} were; of the {sure:,} others {wrong:,} were misread."
     if any(answer.none for answer in answers):
         said.append("none: no ink, or hardly one of the model's classes.")
-        if calibration:
+        if calibration.get("least_evidence") is not None:
             said[-1] += f" Of {calibration['n']:,} held-out images {calibration['false_alarms']:,} were taken for none."
     return said
 

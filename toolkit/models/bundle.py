@@ -48,7 +48,8 @@ class ModelCard:
     @property
     def least_evidence(self) -> float:
         """For an image that shows one of the classes no less may speak."""
-        return float(self.calibration.get("least_evidence", -math.inf))
+        least = self.calibration.get("least_evidence")
+        return -math.inf if least is None else float(least)
 
 
 def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
