@@ -46,6 +46,8 @@ def test_a_baseline_that_is_best_is_said_to_be():
 def test_values_are_named_as_a_sentence_names_them():
     levels = [level(value, [0.9, 0.9], losses=(3, 1, 1)) for value in (2, 3, 4)]
     assert "With 2, 3 or 4 hidden layers, every seed has" in said(*levels, baseline=2, name="hidden_layers")
+    one = [level(value, [0.9, 0.9], losses=(3, 1, 1)) for value in (1, 2)][:1]
+    assert "With 1 hidden layer, every seed has" in said(*one, baseline=1, name="hidden_layers")
     assert "With weight decay 2, 3 or 4, every seed has" in said(*levels, baseline=2, name="weight_decay")
 
 

@@ -129,7 +129,9 @@ def insights(factor: Factor, images: int) -> list[str]:
 
 def named(factor: Factor, levels: Sequence[Level]) -> str:
     """Values of a factor as a sentence names them."""
-    return phrase(factor.name, f"{factor.title} {{}}").format(_labels(levels))
+    values = _labels(levels)
+    said = phrase(factor.name, f"{factor.title} {{}}").format(values)
+    return said.removesuffix("s") if values == "1" else said
 
 
 def _labels(levels: Sequence[Level]) -> str:
