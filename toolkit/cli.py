@@ -94,7 +94,7 @@ def predict(
     out: Annotated[Path | None, Option(help="picture to write, with a frame around each of many")] = None,
 ) -> None:
     """Read the digit, letter or sign in each image, or row by row the many on a page; a ? marks doubtful ones."""
-    from toolkit.evaluation.prediction import explain_verdicts, predict_files, read_many
+    from toolkit.evaluation.prediction import explain_verdicts, predict_files, read_many, verdict
     from toolkit.images.one_or_many import shows_many
     from toolkit.images.reading import read_grey
     from toolkit.models.averaged import load_averaged
@@ -122,12 +122,14 @@ def predict(
         print(json.dumps([{"image": str(path), **said[path]} for path in images], indent=1))
         return
     for path in images:
-        answer = read.get(path)
-        shown = "".join(f"  {name} {100 * chance:5.1f} %" for name, chance in answer.top) if answer else ""
-        print(f"{path}:{shown}{'' if answer is None or answer.sure else '  none' if answer.none else '  unsure'}")
+        words = [f"{path}:"]
+        if answer := read.get(path):
+            words += [f"{name} {100 * chance:5.1f} %" for name, chance in answer.top]
+            words += filter(None, [verdict(answer, card.classes)])
+        print("  ".join(words))
         for row in found.get(path, ()):
             print(" ".join(str(digit.answer) for digit in row))
-    for line in explain_verdicts(list(read.values()), card.calibration):
+    for line in explain_verdicts(list(read.values()), card.classes, card.calibration):
         print(line)
 
 

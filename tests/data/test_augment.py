@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from toolkit.data.augment import ANY_HAND, FAINT, Augmentation, augmentation
+from toolkit.data.augment import ANY_HAND, PAPER, Augmentation, augmentation
 from toolkit.errors import ToolkitError
 
 NOTHING = Augmentation(0, 0, 0, 0, 0)
@@ -72,8 +72,8 @@ def test_edges_drawn_anew_make_strokes_thicker_or_thinner(images):
 
 def test_grain_lies_on_ink_alone(images):
     grainy = replace(NOTHING, grain=38.0)(images)
-    paper = NOTHING(images) <= FAINT
-    assert grainy[paper].max() < 2 * FAINT
+    paper = NOTHING(images) <= PAPER
+    assert grainy[paper].max() < 2 * PAPER
     assert (grainy - images)[~paper].std() > 15
 
 

@@ -44,7 +44,7 @@ def test_calibrating_changes_how_sure_a_model_is_and_none_of_its_answers(example
     assert found.interval_95[1] < 1
     assert torch.allclose(predict_logits(network, images), logits, atol=1e-4)
     assert (logits.argmax(1).numpy() == labels).all()
-    assert (found.n, found.wrong, found.wrong_sure) == (len(images), 0, 0)
+    assert (found.n, found.wrong_sure) == (len(images), 0)
     assert found.error < found.error_before
 
 
@@ -68,13 +68,23 @@ def test_a_network_without_a_linear_last_layer_is_measured_as_it_is():
     assert torch.equal(same, logits)
 
 
+def test_a_last_layer_without_bias_is_calibrated_as_well():
+    logits, labels = answers(500, 3.0)
+    network = build_model("mlp", 5, hidden=[8])
+    network.output = nn.Linear(8, 5, bias=False)
+    weights = network.output.weight.clone()
+    found, scaled = calibrate(network, logits, labels.numpy())
+    assert torch.allclose(network.output.weight * found.temperature, weights)
+    assert torch.allclose(scaled * found.temperature, logits)
+
+
 def test_the_counts_say_who_is_sure_and_who_is_none_of_the_classes():
     logits, labels = answers(1000, 1.0)
     found, scaled = calibrate(nn.Flatten(), logits, labels.numpy())
     chances = scaled.softmax(1).numpy()
     wrong = chances.argmax(1) != labels.numpy()
     assert found.sure == (chances.max(1) >= 0.75).sum()
-    assert found.wrong_sure == (wrong & (chances.max(1) >= 0.75)).sum() < found.wrong == wrong.sum()
+    assert found.wrong_sure == (wrong & (chances.max(1) >= 0.75)).sum() < wrong.sum()
     assert found.false_alarms == (scaled.amax(1) - scaled.mean(1) < found.least_evidence).sum() <= 5
 
 

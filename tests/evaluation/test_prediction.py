@@ -6,7 +6,7 @@ from PIL import Image
 from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.calibration import evidence
-from toolkit.evaluation.prediction import Answer, explain_verdicts, likeliest, predict_files, read_many
+from toolkit.evaluation.prediction import Answer, explain_verdicts, likeliest, predict_files, read_many, verdict
 from toolkit.models.bundle import load_model
 from toolkit.models.pixels import predict_logits
 
@@ -59,14 +59,16 @@ def test_what_little_speaks_for_is_none_of_the_classes(examples):
 def test_verdicts_are_explained_where_there_are_any():
     calibration = {"n": 5000, "sure": 4990, "wrong_sure": 3, "false_alarms": 24, "least_evidence": 5.0}
     sure, unsure, none = Answer((("7", 0.9),)), Answer((("7", 0.7),)), Answer((("7", 0.9),), none=True)
-    assert explain_verdicts([sure], calibration) == []
-    (said,) = explain_verdicts([sure, unsure], calibration)
+    assert explain_verdicts([sure], DIGITS, calibration) == []
+    (said,) = explain_verdicts([sure, unsure], DIGITS, calibration)
     assert said == (
         "unsure: less than 75% probable. Of 5,000 held-out images 10 were; of the 4,990 others 3 were misread."
     )
-    (said,) = explain_verdicts([none], calibration)
-    assert "Of 5,000 held-out images 24 were taken for none." in said
-    assert len(explain_verdicts([unsure, none], {})) == 2
+    (said,) = explain_verdicts([none], DIGITS, calibration)
+    assert "Of 5,000 held-out images 24 were taken for that." in said
+    assert len(explain_verdicts([unsure, none], DIGITS, {})) == 2
+    assert [verdict(answer, DIGITS) for answer in (sure, unsure, none)] == ["", "unsure", "no digit"]
+    assert verdict(none, "ABC") == "none of its classes"
     assert [str(answer) for answer in (sure, unsure, none)] == ["7", "7?", "7?"]
 
 

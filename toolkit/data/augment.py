@@ -14,7 +14,7 @@ from torch.nn import functional
 from toolkit.errors import ToolkitError
 
 STRONGEST = 4.0
-FAINT = 5  # grey level up to which a pixel is paper
+PAPER = 5  # grey level up to which a pixel is no ink
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Augmentation:
             anew = (torch.sigmoid(steepness * (drawn / 255 - level)) - none) * (255 / (full - none))
             drawn = torch.where(share() < self.redraw, anew, drawn)
         if self.grain:
-            grainy = (drawn + self.grain * torch.randn_like(drawn) * (drawn > FAINT)).clamp_(0, 255)
+            grainy = (drawn + self.grain * torch.randn_like(drawn) * (drawn > PAPER)).clamp_(0, 255)
             drawn = grainy * (255 / grainy.amax((2, 3), keepdim=True).clamp_(min=85))  # the brightest is white again
         return drawn
 

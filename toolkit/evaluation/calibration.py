@@ -40,7 +40,6 @@ class Calibration:
     interval_95: tuple[float, float]  # of the temperature, by its likelihood
     error_before: float
     error: float
-    wrong: int
     sure: int
     wrong_sure: int
     least_evidence: float | None
@@ -74,8 +73,8 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
         temperature = 1.0
     else:
         with torch.no_grad():
-            for tensor in (last.weight, last.bias):
-                tensor /= temperature
+            for parameter in last.parameters():  # it may have no bias
+                parameter.div_(temperature)
     scaled = logits / temperature
     chances, answers = torch.softmax(scaled, 1).max(1)
     sure, wrong = chances >= SURE, answers != targets
@@ -87,7 +86,6 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
         interval_95=interval,
         error_before=calibration_error(logits, targets),
         error=calibration_error(scaled, targets),
-        wrong=int(wrong.sum()),
         sure=int(sure.sum()),
         wrong_sure=int((sure & wrong).sum()),
         least_evidence=least,

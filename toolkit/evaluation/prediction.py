@@ -133,8 +133,14 @@ def likeliest(
     ]
 
 
-def explain_verdicts(answers: Sequence[Answer], calibration: Mapping[str, Any]) -> list[str]:
-    """What "unsure" and "none" are worth, of the ``answers`` that are; ``calibration`` is the model's card's."""
+def verdict(answer: Answer, classes: Sequence[str]) -> str:
+    """What is said beside an answer: nothing where it is sure."""
+    none = "no digit" if set(classes) <= set(DIGITS) else "none of its classes"
+    return none if answer.none else "" if answer.sure else "unsure"
+
+
+def explain_verdicts(answers: Sequence[Answer], classes: Sequence[str], calibration: Mapping[str, Any]) -> list[str]:
+    """What the verdicts on ``answers`` are worth, where there are any; ``calibration`` is the model's card's."""
     said = []
     if any(not answer.sure and not answer.none for answer in answers):
         said.append(f"unsure: less than {SURE:.0%} probable.")
@@ -142,9 +148,9 @@ def explain_verdicts(answers: Sequence[Answer], calibration: Mapping[str, Any]) 
             n, sure, wrong = (calibration[name] for name in ("n", "sure", "wrong_sure"))
             said[-1] += f" Of {n:,} held-out images {n - sure:,} were; of the {sure:,} others {wrong:,} were misread."
     if any(answer.none for answer in answers):
-        said.append("none: no ink, or hardly one of the model's classes.")
+        said.append(f"{verdict(Answer((), none=True), classes)}: no ink, or hardly one of the model's classes.")
         if calibration.get("least_evidence") is not None:
-            said[-1] += f" Of {calibration['n']:,} held-out images {calibration['false_alarms']:,} were taken for none."
+            said[-1] += f" Of {calibration['n']:,} held-out images {calibration['false_alarms']:,} were taken for that."
     return said
 
 

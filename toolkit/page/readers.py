@@ -13,7 +13,7 @@ from torch import nn
 
 from toolkit.classes import check_name
 from toolkit.errors import ToolkitError
-from toolkit.evaluation.prediction import likeliest, read_many
+from toolkit.evaluation.prediction import likeliest, read_many, verdict
 from toolkit.images.normal_form import normal_form
 from toolkit.images.one_or_many import shows_many
 from toolkit.images.reading import decode
@@ -108,8 +108,7 @@ class Readers:
             classes = reader.card.classes
             least = reader.card.least_evidence
             (answer,) = likeliest(reader.network, classes, image[None], min(5, len(classes)), least)
-            verdict = "none of them, it seems" if answer.none else "" if answer.sure else "unsure"
-            models.append({"name": reader.card.name, "top": answer.top, "verdict": verdict})
+            models.append({"name": reader.card.name, "top": answer.top, "verdict": verdict(answer, classes)})
         return {"many": False, "picture": _data_uri(encoded(Image.fromarray(255 - image))), "models": models}
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:
