@@ -19,18 +19,20 @@ from toolkit.experiments.tuning import (
 from toolkit.models.bundle import read_model
 
 
-def trial(settings, factor="usual", loss=0.5, noise=0.0, repeats=2):
-    losses = loss + noise * np.random.default_rng(0).normal(size=(repeats, 100))
-    return Trial(settings, factor, losses, np.ones((repeats, 100), int))
+def trial(settings, factor="usual", loss=0.5, noise=0.0, folds=10):
+    """One of 100 images in five folds, held out twice."""
+    losses = loss + noise * np.random.default_rng(0).normal(size=(2, 100))
+    losses.ravel()[20 * folds :] = np.nan
+    return Trial(settings, factor, losses[: -(-folds // 5)], np.ones_like(losses))
 
 
 def attempt_with(losses):
-    """Trials whose loss follows from their settings, and a list of what was tried, in how many repeats."""
+    """Trials whose loss follows from their settings, and a list of what was tried, on how many folds."""
     tried = []
 
-    def attempt(candidates, repeats):
-        tried.extend((new, settings, repeats) for new, settings in candidates)
-        return [trial(settings, new, losses(settings), repeats=repeats) for new, settings in candidates]
+    def attempt(candidates, folds):
+        tried.extend((new, settings, folds) for new, settings in candidates)
+        return [trial(settings, new, losses(settings), folds=folds) for new, settings in candidates]
 
     return attempt, tried
 
@@ -47,11 +49,25 @@ def test_every_image_is_held_out_once(work, tmp_path):
     settings = usual_settings(1).change("epochs", 1)
     jobs = trial_jobs(settings, 2, 2, "", work.args[0].card)
     results = [work(job, tmp_path) for job in jobs]
-    tried = make_trial(settings, "epochs", results)
+    count = len(work.args[1])
+    tried = make_trial(settings, "epochs", results, 2, count)
     assert tried.losses.shape == tried.right.shape == (2, 100)
     assert (tried.losses > 0).all()
     assert not np.array_equal(*tried.losses)  # another division
-    assert tried.as_row()["n"] == 200
+    assert tried.n == tried.as_row(tried)["n"] == 200
+    half = make_trial(settings, "epochs", results[:1], 2, count)
+    assert half.n == 50
+    assert np.array_equal(half.losses[0][results[0]["held_out"]], results[0]["losses"])
+
+
+def test_who_was_given_up_early_is_compared_on_the_images_it_was_tried_on():
+    settings = usual_settings(1)
+    usual, early = trial(settings), trial(settings, "epochs", folds=2)
+    usual.losses[:, :40] = 0.1  # easier ones than the others
+    early.losses[:, :40] = 0.3
+    row = early.as_row(usual)
+    assert (row["n"], row["loss"]) == (40, pytest.approx(usual.loss * 3))
+    assert row["loss_95_from"] == row["loss_95_to"] == pytest.approx(usual.loss * 3)
 
 
 def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(work, tmp_path, cut_at_state):
@@ -63,11 +79,11 @@ def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(work, tmp_path, cut_at
 def test_a_rate_at_which_training_diverges_is_a_result_and_not_the_end(work, tmp_path):
     settings = usual_settings(None).change("lr", 1e20)
     job = trial_jobs(settings, 2, 1, "", work.args[0].card)[0]
-    diverged = make_trial(settings, "lr", [work(job, tmp_path)])
+    diverged = make_trial(settings, "lr", [work(job, tmp_path)], 2, 100)
     assert "smaller learning rate" in diverged.diverged
     assert diverged.loss == float("inf")
     assert str(diverged).endswith("diverged")
-    assert diverged.as_row()["loss"] is None
+    assert diverged.as_row(trial(settings))["loss"] is None
 
 
 def test_a_value_replaces_the_usual_one_only_beyond_chance():
@@ -78,8 +94,17 @@ def test_a_value_replaces_the_usual_one_only_beyond_chance():
     ]
     chosen, reasons = choose(trial(usual, noise=0.1), others)
     assert {factor for factor in FACTORS if chosen.value(factor) != usual.value(factor)} == {"epochs"}
-    assert reasons[0].startswith("learning rate: 0.02 as usual. No other value lowers the held-out loss beyond chance;")
+    assert reasons[0].startswith(
+        "learning rate: 0.02 as usual. No other lowers the held-out loss beyond chance and by 0.005"
+    )
     assert reasons[1].startswith("epochs: 10 instead of 20. It lowers the held-out loss beyond chance: 0.2")
+
+
+def test_a_gain_of_next_to_nothing_changes_nothing_and_is_not_followed():
+    attempt, tried = attempt_with(lambda s: 0.01 - 0.004 * (s.how.epochs == 30))
+    found = search([1], attempt, folds=5, repeats=2)
+    assert found.chosen is found.usual
+    assert [new for new, _, folds in tried if folds > 2] == ["usual"]
 
 
 def test_where_all_others_diverge_the_usual_value_stays():
@@ -95,22 +120,32 @@ def test_a_search_starts_from_the_better_number_of_layers_and_tries_what_it_chos
     attempt, tried = attempt_with(
         lambda s: 1.0 - 0.1 * (s.how.layers is None) - 0.2 * (s.how.epochs == 30) - 0.2 * (s.dropout == 0.5)
     )
-    found = search([2, None], attempt, repeats=2)
+    found = search([2, None], attempt, folds=5, repeats=2)
     assert [settings.how.layers for _, settings, _ in tried][:3] == [2, None, None]
     assert tried[-1][0] == "together"
     assert (found.chosen.settings.how.epochs, found.chosen.settings.dropout) == (30, 0.5)
     assert found.as_record()["layers"] is None
-    assert [factor for factor, _, repeats in tried[2:] if repeats == 2] == ["epochs", "dropout", "together"]
     assert len(found.trials) == 2 + len(alternatives(usual_settings(None))) + 1
-    assert {trial.as_row()["n"] for trial in found.trials if trial.factor in ("epochs", "dropout")} == {100, 200}
+
+
+def test_only_the_best_value_of_a_factor_goes_on_and_only_while_it_is_better():
+    attempt, tried = attempt_with(lambda s: 1.0 - 0.2 * (s.how.epochs == 30) - 0.1 * (s.how.epochs == 10))
+    found = search([1], attempt, folds=5, repeats=2)
+    on = {folds: [settings for new, settings, count in tried if new != "usual" and count == folds] for folds in (2, 5)}
+    assert len(on[2]) == len(alternatives(usual_settings(1)))
+    assert [settings.how.epochs for settings in on[5]] == [30]
+    assert {trial.n for trial in found.trials if trial.factor == "epochs"} == {40, 200}
+    attempt, tried = attempt_with(lambda s: 1.0 - 0.2 * (s.how.epochs == 30))
+    search([1], attempt, folds=5, repeats=1)
+    assert max(folds for *_, folds in tried) == 5
 
 
 def test_a_search_ends_where_training_diverges_with_the_usual_values():
-    def attempt(candidates, repeats):
+    def attempt(candidates, folds):
         return [Trial(settings, new, np.zeros(0), np.zeros(0), "It diverged.") for new, settings in candidates]
 
     with pytest.raises(ToolkitError, match="usual values: It diverged"):
-        search([1], attempt, repeats=2)
+        search([1], attempt, folds=5, repeats=2)
 
 
 def test_good_values_that_do_not_go_together_are_dropped():
@@ -118,7 +153,7 @@ def test_good_values_that_do_not_go_together_are_dropped():
         new = (settings.how.epochs == 30) + (settings.dropout == 0.5)
         return (1.0, 0.5, 2.0)[new]
 
-    found = search([1], attempt_with(loss)[0], repeats=2)
+    found = search([1], attempt_with(loss)[0], folds=5, repeats=2)
     assert found.chosen.settings == usual_settings(1)
     assert found.reasons[-1].endswith("which are kept.")
 

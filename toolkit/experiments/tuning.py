@@ -2,9 +2,10 @@
 
 Twenty images choose almost at random: the best of twelve equal 90 % models shows 98.9 % on them. So Training and
 Validation Set are put together, every image is held out in turn, and a value replaces the usual one only where it
-makes the loss on held-out images lower by more than chance.
+makes the loss on held-out images lower beyond chance, and by more than next to nothing.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from toolkit.models.bundle import ModelCard, ModelFiles
 from toolkit.paths import STATE
 from toolkit.training.adapting import ADAPTATIONS, FACTOR_NAMES, Adaptation, adapt, load_for
 from toolkit.training.fit import LossNotFiniteError
+from toolkit.training.history import ALMOST
 from toolkit.training.state import SavedState
 from toolkit.training.sweeps import Job
 
@@ -57,7 +59,7 @@ class Settings:
 
 
 Candidate = tuple[str, Settings]  # what is new in the settings
-Attempt = Callable[[Sequence[Candidate], int], "list[Trial]"]  # in so many repeats
+Attempt = Callable[[Sequence[Candidate], int], "list[Trial]"]  # on the first so many folds of all repeats
 
 
 @dataclass(frozen=True)
@@ -66,35 +68,54 @@ class Trial:
 
     settings: Settings
     factor: str  # what is new in them
-    losses: np.ndarray  # (repeats, images), in nats; empty where training diverged
+    losses: np.ndarray  # (repeats, images), in nats, NaN where not held out yet; empty where training diverged
     right: np.ndarray  # the same, 0 or 1
     diverged: str = ""
 
     @property
     def loss(self) -> float:
-        return float(self.losses.mean()) if self.losses.size else float("inf")
+        return float(np.nanmean(self.losses)) if self.losses.size else float("inf")
 
     @property
     def accuracy(self) -> float:
-        return float(self.right.mean()) if self.right.size else float("nan")
+        return float(np.nanmean(self.right)) if self.right.size else float("nan")
+
+    @property
+    def n(self) -> int:
+        """How often an image was held out."""
+        return int(np.isfinite(self.losses).sum())
 
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the mean loss over images."""
-        return bootstrap_interval(self.losses.mean(axis=0))
+        return bootstrap_interval(_by_image(self.losses))
 
-    def as_row(self) -> dict[str, Any]:
-        """What ``trials.csv`` and the spreadsheet keep."""
-        low, high = (None, None) if self.diverged else self.interval
+    def beside(self, usual: "Trial") -> tuple[float, float, tuple[float, float]]:
+        """Its loss and the ``usual`` one's on images that both held out, and the 95 % interval of the difference."""
+        both = min(len(self.losses), len(usual.losses))
+        own, other = self.losses[:both], np.where(np.isfinite(self.losses[:both]), usual.losses[:both], np.nan)
+        return float(np.nanmean(own)), float(np.nanmean(other)), bootstrap_interval(_by_image(own - other))
+
+    def as_row(self, usual: "Trial") -> dict[str, Any]:
+        """What ``trials.csv`` and the spreadsheet keep, the interval being that of the difference from ``usual``.
+
+        Who was given up early was tried on fewer images: its loss is the usual one's, times what it is of it on these.
+        """
+        loss, low, high = None, None, None
+        if self is usual:
+            loss, (low, high) = self.loss, self.interval
+        elif not self.diverged:
+            own, other, ends = self.beside(usual)
+            loss, low, high = (usual.loss / other * value for value in (own, *(other + end for end in ends)))
         return {
             "new": self.factor,
             "layers": self.settings.how.layers or "all",
             **self.settings.options(),
-            "loss": None if self.diverged else self.loss,
+            "loss": loss,
             "loss_95_from": low,
             "loss_95_to": high,
             "accuracy": None if self.diverged else self.accuracy,
-            "n": self.right.size,
+            "n": self.n,
             "diverged": self.diverged,
         }
 
@@ -105,7 +126,7 @@ class Trial:
         if self.diverged:
             return f"{_count(self)}, {options}: diverged"
         low, high = map(nats, self.interval)
-        right = f"{100 * self.accuracy:.1f} % of {self.right.size} right"
+        right = f"{100 * self.accuracy:.1f} % of {self.n} right"
         return f"{_count(self)}, {options}: held-out loss {nats(self.loss)} (95 % interval {low} to {high}), {right}"
 
 
@@ -120,8 +141,13 @@ def alternatives(usual: Settings) -> list[Candidate]:
     return [(factor, usual.change(factor, usual.how.lr * v if factor == "lr" else v)) for factor, v in changes]
 
 
+def _by_image(losses: np.ndarray) -> np.ndarray:
+    """The mean over repeats, of each image that was held out."""
+    return np.nanmean(losses[:, np.isfinite(losses).any(axis=0)], axis=0)
+
+
 def trial_jobs(settings: Settings, folds: int, repeats: int, sets: str, card: ModelCard) -> list[Job]:
-    """One job per repeat and fold; ``sets`` names the data by content, and what is taken from ``card`` the model."""
+    """One job per repeat and fold, repeat by repeat; ``sets`` and what is taken from ``card`` name data and model."""
     network = [card.architecture, card.arguments, card.classes, card.weights_sha256]
     known = {"settings": asdict(settings), "folds": folds, "sets": sets, "network": network}
     return [{**known, "repeat": repeat, "fold": fold} for repeat in range(repeats) for fold in range(folds)]
@@ -157,14 +183,16 @@ def cross_validate(model: ModelFiles, images: LabelledImages, job: Job, place: P
     return {"held_out": held_out.tolist(), "losses": losses.tolist(), "right": right.tolist()}
 
 
-def make_trial(settings: Settings, factor: str, results: Sequence[Mapping[str, Any]]) -> Trial:
-    """A trial from the results of ``trial_jobs``."""
+def make_trial(settings: Settings, factor: str, results: Sequence[Mapping[str, Any]], folds: int, count: int) -> Trial:
+    """A trial from the results of the first of ``trial_jobs``, with ``count`` images in ``folds``."""
     diverged = next((result["diverged"] for result in results if "diverged" in result), "")
     if diverged:
         return Trial(settings, factor, np.zeros(0), np.zeros(0), diverged)
-    held_out, losses, right = (np.concatenate([r[name] for r in results]) for name in ("held_out", "losses", "right"))
-    order = np.argsort(held_out, kind="stable").reshape(int(held_out.max()) + 1, -1).T  # every image once per repeat
-    return Trial(settings, factor, losses[order], right[order])
+    losses, right = np.full((2, math.ceil(len(results) / folds), count), np.nan)
+    for number, result in enumerate(results):
+        losses[number // folds, result["held_out"]] = result["losses"]
+        right[number // folds, result["held_out"]] = result["right"]
+    return Trial(settings, factor, losses, right)
 
 
 def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
@@ -172,20 +200,20 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
     chosen, reasons = usual.settings, []
     for factor in usual.settings.options():
         trials = [trial for trial in others if trial.factor == factor]
-        best = min(trials, key=lambda trial: (-len(trial.losses), trial.loss))  # no other came as far
+        best = min(trials, key=lambda trial: (-trial.n, trial.loss))  # no other came as far
         old, new = (format(trial.settings.value(factor), "g") for trial in (usual, best))
         name = FACTOR_NAMES.get(factor, factor)
         if best.diverged:
             reasons.append(f"{name}: {old} as usual. Training diverged with every other value.")
             continue
         lower, said = _gain(best, usual)
-        if lower:
+        if lower and _may_be_chosen(best, usual):
             chosen = chosen.change(factor, best.settings.value(factor))
             reasons.append(f"{name}: {new} instead of {old}. It lowers the held-out loss beyond chance: {said}.")
         else:
+            enough = f"beyond chance and by {ALMOST:g} nats"
             reasons.append(
-                f"{name}: {old} as usual. No other value lowers the held-out loss beyond chance; the best of them, "
-                f"{new}, gives {said}."
+                f"{name}: {old} as usual. No other lowers the held-out loss {enough}: {new}, the best, gives {said}."
             )
     return chosen, reasons
 
@@ -195,6 +223,7 @@ class Search:
     """What was tried, in order, what to use, and why."""
 
     trials: list[Trial]
+    usual: Trial
     chosen: Trial
     reasons: list[str]
 
@@ -206,40 +235,53 @@ class Search:
             "loss": self.chosen.loss,
             "accuracy": self.chosen.accuracy,
             "reasons": self.reasons,
-            "trials": [trial.as_row() for trial in self.trials],
+            "trials": [trial.as_row(self.usual) for trial in self.trials],
         }
 
 
-def search(layers: Sequence[int | None], attempt: Attempt, repeats: int, dropout: bool = True) -> Search:
+def search(layers: Sequence[int | None], attempt: Attempt, folds: int, repeats: int, dropout: bool = True) -> Search:
     """Try the usual settings for each of ``layers``, every factor of the better one, and the chosen values together.
 
-    ``attempt`` turns settings, each with the factor that is new in them, into trials of so many ``repeats``. A value
-    whose loss is no lower than the usual one's in the first repeat is not tried in the others: it would hardly become
-    lower beyond chance. Without ``dropout`` the network takes none.
+    ``attempt`` turns settings, each with the factor that is new in them, into trials on the first so many folds. After
+    half of the folds, and after each once, only the best value of a factor goes on, and only while its loss is low
+    enough to be chosen. Without ``dropout`` the network takes none.
     """
     settings = [usual_settings(count) for count in layers]
-    trials = attempt([("usual", usual if dropout else replace(usual, dropout=None)) for usual in settings], repeats)
+    half, once, all_folds = max(1, folds // 2), folds, folds * repeats
+    trials = attempt([("usual", usual if dropout else replace(usual, dropout=None)) for usual in settings], all_folds)
     usual = min(trials, key=lambda trial: trial.loss)
     if usual.diverged:
         raise ToolkitError(
             f"There is nothing to compare with: training diverged with the usual values: {usual.diverged}"
         )
     reasons = [f"layers: {_count(usual)}. {_compare(usual, other)}." for other in trials if other is not usual]
-    others = attempt(alternatives(usual.settings), 1)
-    promising = [number for number, trial in enumerate(others) if trial.loss < usual.losses[:1].mean()]
-    again = attempt([(others[number].factor, others[number].settings) for number in promising], repeats)
-    for number, trial in zip(promising, again, strict=True):
-        others[number] = trial
+    others = attempt(alternatives(usual.settings), half)
+    for look in sorted({once, all_folds}):
+        ahead = [(trial.factor, trial.settings) for trial in _ahead(others, usual)]
+        again = {trial.settings: trial for trial in attempt(ahead, look)}
+        others = [again.get(trial.settings, trial) for trial in others]
     best, more = choose(usual, others)
     chosen = next((trial for trial in [usual, *others] if trial.settings == best), None)
     if chosen is None:
-        (chosen,) = attempt([("together", best)], repeats)
+        (chosen,) = attempt([("together", best)], all_folds)
         others = [*others, chosen]
         more.append(f"together: {_compare(chosen, usual)}.")
         if chosen.loss > usual.loss:
             more[-1] += " Together they are worse than the usual values, which are kept."
             chosen = usual
-    return Search([*trials, *others], chosen, [*reasons, *more])
+    return Search([*trials, *others], usual, chosen, [*reasons, *more])
+
+
+def _ahead(trials: Sequence[Trial], usual: Trial) -> list[Trial]:
+    """Of each factor the best that may still be chosen; one tried on more folds comes first."""
+    lower = [trial for trial in trials if not trial.diverged and _may_be_chosen(trial, usual)]
+    order = sorted(lower, key=lambda trial: (trial.n, -trial.loss))
+    return [*{trial.factor: trial for trial in order}.values()]
+
+
+def _may_be_chosen(trial: Trial, usual: Trial) -> bool:
+    own, other, _ = trial.beside(usual)
+    return own < other - ALMOST
 
 
 def _count(trial: Trial) -> str:
@@ -257,11 +299,8 @@ def _compare(first: Trial, second: Trial) -> str:
 def _gain(trial: Trial, usual: Trial, named: str = "") -> tuple[bool, str]:
     """Whether a trial's loss is lower than the usual one's by more than chance, and both in words.
 
-    Where one was tried in fewer repeats, only these are compared.
+    Where one was tried on fewer images, only these are compared.
     """
-    both = min(len(trial.losses), len(usual.losses))
-    gain = (usual.losses[:both] - trial.losses[:both]).mean(axis=0)
-    low, high = bootstrap_interval(gain)
-    difference = f"(difference {nats(-gain.mean(), '+')}, 95 % interval {nats(-high, '+')} to {nats(-low, '+')})"
-    losses = [nats(float(one.losses[:both].mean())) for one in (trial, usual)]
-    return low > 0, f"{losses[0]} against {losses[1]}{named} {difference}"
+    own, other, (low, high) = trial.beside(usual)
+    difference = f"(difference {nats(own - other, '+')}, 95 % interval {nats(low, '+')} to {nats(high, '+')})"
+    return high < 0, f"{nats(own)} against {nats(other)}{named} {difference}"

@@ -117,7 +117,7 @@ def plot_comparison(by_way: Mapping[str, Sequence[Mapping[str, Any]]], n: int) -
 
 
 def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
-    """Each factor's effect: held-out loss with its 95 % interval for every value tried, the others as usual.
+    """Each factor's effect: held-out loss for every value tried, the others as usual, and how sure the difference is.
 
     ``rows`` are those of ``trials.csv``; the first with the lowest loss of the usual ones is where the search began.
     """
@@ -131,8 +131,8 @@ def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
             if row["loss"] is None:
                 axes.text(place, usual["loss"], "diverged", rotation=90, ha="center", color=colour)
                 continue
-            low, high = row["loss"] - row["loss_95_from"], row["loss_95_to"] - row["loss"]
-            axes.errorbar(place, row["loss"], [[low], [high]], fmt="o", color=colour, capsize=3)
+            ends = 0 if row is usual else [[row["loss"] - row["loss_95_from"]], [row["loss_95_to"] - row["loss"]]]
+            axes.errorbar(place, row["loss"], ends, fmt="o", color=colour, capsize=3)
         axes.axhline(usual["loss"], color=COLOURS[0], linestyle=":", linewidth=1)
         axes.set_xticks(range(len(tried)), [f"{row[factor]:.2g}" for row in tried])
         axes.set_xlim(-0.5, len(tried) - 0.5)
@@ -140,5 +140,5 @@ def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
         axes.grid(alpha=0.3)
     figure.axes[0].set_yscale("log", nonpositive="clip")
     figure.axes[0].set_ylabel("held-out loss (nats)")
-    figure.suptitle(f"{title} (blue: usual values; bars: 95 %)", fontsize=10)
+    figure.suptitle(f"{title} (blue: usual values; bars: 95 % of the difference from them)", fontsize=10)
     return figure

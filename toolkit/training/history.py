@@ -22,7 +22,7 @@ class Epoch:
     seconds: float
 
 
-ALMOST = 0.005  # nats: a smaller rise of the validation loss is not called overfitting
+ALMOST = 0.005  # nats: a smaller rise of a loss is not called overfitting, a smaller fall is no reason to choose
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:

@@ -24,7 +24,7 @@ from toolkit.training.history import Epoch, KeepBest, Tally, freely_named
 from toolkit.training.ranks import from_all, from_first
 
 WITHIN_EPOCH = 60.0  # seconds after which an epoch's middle is saved too
-AT_LEAST = 1.0  # second between two states
+AT_LEAST = 5.0  # seconds between two states
 SHARE = 0.02  # of the time may go into saving: the next state waits until the last one's cost is less
 GENERATIONS = 2  # a torn one falls back to the one before
 LARGEST = 8_000_000_000  # bytes: four copies of the largest model
