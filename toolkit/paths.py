@@ -76,7 +76,7 @@ def is_alive(process: int) -> bool:
     return psutil.pid_exists(process)
 
 
-def write_file(path: Path, content: bytes | str) -> Path:
+def write_file(path: Path, content: bytes | bytearray | str) -> Path:
     """Write a whole file as ``atomic_write`` does, text as UTF-8, and return ``path``."""
     with atomic_write(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)

