@@ -34,33 +34,26 @@ def find_page_edges(paper: np.ndarray) -> PageEdges:
     """What may be edges of the page on a background of brightness ``paper``, float32 (h, w)."""
     scale = min(1.0, SIDE / max(paper.shape))
     small = cv2.resize(paper, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    small = np.log(np.maximum(small, 1))
-    bright = small
-    spread = max(float(np.ptp(small)), 0.1)  # of even paper, noise is not blown up
-    small = (255 / spread * (small - small.min())).astype(np.uint8)
+    bright = np.log(np.maximum(small, 1))
+    spread = max(float(np.ptp(bright)), 0.1)  # of even paper, noise is not blown up
+    small = (255 / spread * (bright - bright.min())).astype(np.uint8)
     small = cv2.GaussianBlur(small, (0, 0), 1.5)
-    length = LENGTH * min(small.shape)
-    found = [np.zeros((0, 4))]
+    least = LENGTH * min(small.shape)
+    found = [np.zeros((0, 2, 2))]
     for low in (5, 10):  # a light table hardly differs from paper, on a wooden one faint edges are too many
-        lines = cv2.HoughLinesP(
-            cv2.Canny(small, low, 3 * low),
-            1,
-            np.pi / 360,
-            round(length / 2),
-            minLineLength=length,
-            maxLineGap=length / 8,
-        )
+        outlines = cv2.Canny(small, low, 3 * low)
+        lines = cv2.HoughLinesP(outlines, 1, np.pi / 360, round(least / 2), minLineLength=least, maxLineGap=least / 8)
         if lines is not None:
-            found.append(lines.reshape(-1, 4))
-    segments = np.concatenate(found).astype(float) / scale
-    lengths = np.hypot(segments[:, 2] - segments[:, 0], segments[:, 3] - segments[:, 1])
-    edges = []
-    for x1, y1, x2, y2 in segments[np.argsort(-lengths)][:MOST_EDGES]:
-        step, whole_step = (_step(bright, (x1 * scale, y1 * scale, x2 * scale, y2 * scale), at) for at in (CLOSE, WIDE))
-        if whole_step >= STEP and step >= whole_step / 2:
-            edges.append(((x1, y1), np.array([y1 - y2, x2 - x1]) / np.hypot(x2 - x1, y2 - y1), whole_step))
-    points, normals, steps = (np.array(part) for part in zip(*edges, strict=True)) if edges else np.zeros((3, 0))
-    return PageEdges(points, normals, steps, max(paper.shape))
+            found.append(lines.reshape(-1, 2, 2))
+    segments = np.concatenate(found)
+    lengths = np.hypot(*(segments[:, 1] - segments[:, 0]).T)
+    longest = np.argsort(-lengths)[:MOST_EDGES]
+    begins, along = segments[longest, 0], segments[longest, 1] - segments[longest, 0]
+    normals = along[:, ::-1] * (-1, 1) / lengths[longest, None]
+    points = begins[:, None] + np.linspace(0, 1, 50)[:, None] * along[:, None]
+    close, wide = (_steps(bright, points, distance * normals[:, None]) for distance in (CLOSE, WIDE))
+    edges = (wide >= STEP) & (close >= wide / 2)
+    return PageEdges(begins[edges] / scale, normals[edges], wide[edges], max(paper.shape))
 
 
 def inside_page(edges: PageEdges, centres: np.ndarray, sizes: np.ndarray, likely: np.ndarray) -> np.ndarray:
@@ -83,14 +76,10 @@ def inside_page(edges: PageEdges, centres: np.ndarray, sizes: np.ndarray, likely
     return inside
 
 
-def _step(bright: np.ndarray, segment: tuple[float, float, float, float], distance: int) -> float:
-    """How much the brightness differs between the two sides of a segment, so many pixels off."""
-    x1, y1, x2, y2 = segment
-    along = np.linspace(0, 1, 50)[:, None]
-    points = np.array([(x1, y1)]) + along * np.array([(x2 - x1, y2 - y1)])
-    normal = np.array([y1 - y2, x2 - x1]) / np.hypot(x2 - x1, y2 - y1)
+def _steps(bright: np.ndarray, points: np.ndarray, off: np.ndarray) -> np.ndarray:
+    """How much brightness differs between both sides of ``points``, (n, m, 2), so far ``off``: the medians, (n,)."""
     sides = []
-    for offset in (-distance, distance):
-        x, y = np.round(points + offset * normal).astype(int).T
+    for side in (points - off, points + off):
+        x, y = np.moveaxis(np.round(side).astype(int), -1, 0)
         sides.append(bright[np.clip(y, 0, bright.shape[0] - 1), np.clip(x, 0, bright.shape[1] - 1)])
-    return float(abs(np.median(sides[0] - sides[1])))
+    return np.abs(np.median(sides[0] - sides[1], axis=1))
