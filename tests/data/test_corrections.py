@@ -26,4 +26,4 @@ def test_anything_else_is_refused(option, text, tmp_path):
 
 def test_places_that_do_not_exist_are_named():
     corrections = Corrections(frozenset([(1, 3), (0, 2)]), {(2, 1): "7", (3, 1): "7"}, ((0, 0, 9, 9),))
-    assert corrections.missing([2, 5]) == ["0:2", "1:3", "3:1"]
+    assert corrections.missing(["ab", "abcde"]) == ["0:2", "1:3", "3:1"]

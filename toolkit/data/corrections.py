@@ -21,11 +21,11 @@ class Corrections:
     labels: Mapping[Place, str] = field(default_factory=dict)
     added: tuple[Box, ...] = ()  # in pixels of the photo
 
-    def missing(self, counts: Sequence[int]) -> list[str]:
-        """The places that do not exist in rows of so many images, as one writes them."""
-        rows = {0: len(self.added), **dict(enumerate(counts, 1))}
+    def missing(self, rows: Sequence[Sequence[object]]) -> list[str]:
+        """The places that do not exist in ``rows`` as they were found, as one writes them."""
+        counts = dict(enumerate(map(len, [self.added, *rows])))
         places = sorted({*self.skip, *self.labels})
-        return [f"{row}:{column}" for row, column in places if not 1 <= column <= rows.get(row, 0)]
+        return [f"{row}:{column}" for row, column in places if not 1 <= column <= counts.get(row, 0)]
 
 
 NOTHING = Corrections()

@@ -122,22 +122,17 @@ def read_photo(
         return replace(_read(photo, sheet, 0, rows, printed, judge, corrections), code=code)
     layout = layout or usual
     sheet = scan(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dots=not _digits_alone(layout))
-    upright = find_rows(sheet)
-    told = dict.fromkeys(range(4), corrections)
+    ways = {turns: find_rows(sheet, turns) for turns in range(4)}
+    told = dict.fromkeys(ways, corrections)
 
     def fits(turns: int, rows: list[list[Digit]]) -> bool:
         return not layout.complaints([len(row) for row in _correct(sheet, turns, rows, told[turns])])
 
-    if fits(0, upright) and not _missing(corrections, upright):
-        reading = _read(photo, sheet, 0, upright, layout, judge, corrections)
-        if reading.clarity() > CLEAR:
-            return reading  # as nearly all photos are: the other ways up need not be looked at
-    ways = {turns: find_rows(sheet, turns) if turns else upright for turns in range(4)}
     if not _digits_alone(layout) and not any(fits(*way) for way in ways.items()):
-        flat = {turns: find_rows(sheet, turns, flat=True) for turns in range(4)}
+        flat = {turns: find_rows(sheet, turns, flat=True) for turns in ways}
         ways = flat if any(fits(*way) for way in flat.items()) else ways
     # some places may exist only in the way up that the user saw
-    ways = {turns: rows for turns, rows in ways.items() if rows and not _missing(corrections, rows)} or ways
+    ways = {turns: rows for turns, rows in ways.items() if rows and not corrections.missing(rows)} or ways
     if not any(fits(*way) for way in ways.items()) and _knows(judge, layout):
         things = {turns: _things(sheet, turns, rows, corrections, layout, judge) for turns, rows in ways.items()}
         told = {turns: replace(corrections, skip=corrections.skip | places) for turns, places in things.items()}
@@ -177,10 +172,6 @@ def _code_of(photo: Path, rgb: np.ndarray, page: Page) -> PageCode:
 
 def _digits_alone(layout: Layout) -> bool:
     return layout.classes <= set(DIGITS)
-
-
-def _missing(corrections: Corrections, rows: list[list[Digit]]) -> list[str]:
-    return corrections.missing([len(row) for row in rows])
 
 
 def _knows(judge: Judge, layout: Layout) -> bool:
@@ -241,7 +232,7 @@ def _read(
     judge: Judge,
     corrections: Corrections,
 ) -> Reading:
-    if missing := _missing(corrections, rows):
+    if missing := corrections.missing(rows):
         places = ", ".join(missing)
         raise ToolkitError(f"There is no {places} on {photo}: nothing was found there. Look at its overlay picture.")
     height, width = sheet.grey.shape
