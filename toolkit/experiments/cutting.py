@@ -104,8 +104,6 @@ def cut_sheets(
     contact sheet and the provenance of every image. Raises ``ToolkitError`` before any set is touched: when a count is
     not what was promised, or a set exists and ``replace`` is not said.
     """
-    kept = ("photos", "skip", "label", "add", "accept", "seed", "model")
-    asked = {name: value for name, value in locals().items() if name in kept}
     folder = out or ROOT
     taken = existing_sets(folder)
     if taken and not replace:
@@ -114,7 +112,8 @@ def cut_sheets(
         )
     corrections = parse_corrections(photos, skip, label, add)
     rows = [layout and (layout.rows or layout.one) for layout in layouts]
-    options = {**asked, "out": folder, "rows": rows}
+    told = {"skip": skip, "label": label, "add": add, "accept": accept, "seed": seed, "model": model}
+    options = {"photos": photos, **told, "out": folder, "rows": rows}
     with start_run("sheet_cut.py", options) as run:
         judge = judge_with(model)
         readings = read_sheets(photos, layouts, corrections, division, judge)
