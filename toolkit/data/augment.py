@@ -49,14 +49,9 @@ class Augmentation:
         shear = draw(self.shear)
         cos, sin = angle.cos(), angle.sin()
         # affine_grid maps output to input coordinates, in units of half the image
-        theta = torch.stack(
-            [
-                torch.stack([cos / size_x, (shear * cos - sin) / size_y, draw(2 * self.shift / width)], 1),
-                torch.stack([sin / size_x, (shear * sin + cos) / size_y, draw(2 * self.shift / height)], 1),
-            ],
-            dim=1,
-        )
-        grid = functional.affine_grid(theta, [count, 1, height, width], align_corners=False)
+        to_x = torch.stack([cos / size_x, (shear * cos - sin) / size_y, draw(2 * self.shift / width)], 1)
+        to_y = torch.stack([sin / size_x, (shear * sin + cos) / size_y, draw(2 * self.shift / height)], 1)
+        grid = functional.affine_grid(torch.stack([to_x, to_y], 1), [count, 1, height, width], align_corners=False)
         if self.bend:
             # knots 7 pixels apart: strokes bend smoothly, their ends are not torn
             knots = torch.randn(count, 2, 5, 5, device=device) * (2 * self.bend / width)

@@ -25,7 +25,7 @@ def normal_form(ink: np.ndarray) -> np.ndarray:
     """
     peak = int(ink.max(initial=0))
     inked = ink > FAINT * peak
-    if peak == 0 or not inked.any():
+    if not inked.any():
         raise NothingWrittenError("There is no ink in this image. Expected one digit, bright on black.")
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -38,15 +38,12 @@ def normal_form(ink: np.ndarray) -> np.ndarray:
         raise NothingWrittenError("There is only dust in this image, no ink. Expected one digit, bright on black.")
     scaled = np.round(scaled * (255 / int(scaled.max()))).astype(np.uint8)
     canvas = np.zeros((SIDE, SIDE), np.uint8)
-    top, left = (
-        _centred(weights, length) for weights, length in ((scaled.sum(axis=1), height), (scaled.sum(axis=0), width))
-    )
+    top, left = _centred(scaled.sum(axis=1)), _centred(scaled.sum(axis=0))
     canvas[top : top + height, left : left + width] = scaled
     return canvas
 
 
-def _centred(weights: np.ndarray, length: int) -> int:
+def _centred(weights: np.ndarray) -> int:
     """Where the box must begin for its centre of mass to fall on the middle, without leaving the image."""
-    centre = float((weights * np.arange(length)).sum() / weights.sum())
-    begin = round(MIDDLE - centre)
-    return int(np.clip(begin, 0, SIDE - length))
+    centre = float((weights * np.arange(len(weights))).sum() / weights.sum())
+    return int(np.clip(round(MIDDLE - centre), 0, SIDE - len(weights)))
