@@ -59,8 +59,7 @@ def map_ink(grey: np.ndarray) -> InkMap:
     contrast = np.clip(1 - cv2.GaussianBlur(small, (0, 0), 0.8).astype(np.float32) / paper, 0, 1)
     level, noise = _level_and_noise(contrast)
     contrast = np.clip(contrast - level, 0, 1)
-    strokes = contrast > np.maximum(NOISE_LEVELS * noise, FAINTEST)
-    connected = strokes
+    connected = contrast > np.maximum(NOISE_LEVELS * noise, FAINTEST)
     strokes = connected & ~printed_lines(connected, contrast)
     strokes &= ~drawn_tables(connected, strokes, contrast)
     return InkMap(contrast, paper * (1 - level), strokes, scale, inverted)
@@ -108,16 +107,14 @@ def _level_and_noise(contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def printed_lines(strokes: np.ndarray, contrast: np.ndarray) -> np.ndarray:
     """Pixels of ruled or squared lines, bool like ``strokes``: long, straight, thin; what was written over them not."""
-    families = _line_directions(strokes)
     candidates = []
-    for directions in families:
+    for directions in _line_directions(strokes):
         level = _line_level(contrast, directions)
-        candidates.append(strokes & _long(level > FAINTEST, directions) & (contrast < DARKER * level))
+        candidates.append((strokes & _long(level > FAINTEST, directions) & (contrast < DARKER * level), directions))
     lines = np.zeros_like(strokes)
-    for number, directions in enumerate(families):
-        others = [other for other in range(len(families)) if other != number]
-        crossed = strokes & ~np.any([candidates[other] for other in others], axis=0) if others else strokes
-        lines |= candidates[number] & ~_drawn_over(crossed, candidates[number], directions)
+    for own, directions in candidates:
+        others = [other for other, _ in candidates if other is not own]
+        lines |= own & ~_drawn_over(strokes & ~np.any(others, axis=0), own, directions)
     return lines
 
 
