@@ -95,8 +95,8 @@ def predict(
 ) -> None:
     """Read the digit, letter or sign in each image, or row by row the many on a page; a ? marks doubtful ones."""
     from toolkit.evaluation.prediction import explain_verdicts, predict_files, read_many, verdict
-    from toolkit.images.one_or_many import shows_many
     from toolkit.images.reading import read_grey
+    from toolkit.images.single_digit import shows_many
     from toolkit.models.averaged import load_averaged
 
     if one and many:

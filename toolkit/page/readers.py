@@ -15,9 +15,8 @@ from toolkit.classes import check_name
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.prediction import likeliest, read_many, verdict
 from toolkit.images.normal_form import normal_form
-from toolkit.images.one_or_many import shows_many
 from toolkit.images.reading import decode
-from toolkit.images.single_digit import isolate_ink
+from toolkit.images.single_digit import isolate_ink, shows_many
 from toolkit.models.bundle import ModelCard, load_model, published_models
 from toolkit.page.past_runs import PastRun, past_runs
 from toolkit.paths import runs_folder
