@@ -122,12 +122,13 @@ def find_rows(sheet: Sheet, turns: int = 0, flat: bool = False) -> list[list[Dig
     originals = {stroke.label: stroke for stroke in sheet.strokes}
     height, width = sheet.labels.shape
     turned = [replace(stroke, box=stroke.box.turned(turns, width, height)) for stroke in sheet.strokes]
-    typical = _typical(turned)[0] if turned else 0.0
-    digits = _join(turned, typical)
+    if not turned:
+        return []
+    typical, _ = _typical(turned)
     thickness = _usual_thickness(turned)
     digits = [
         digit
-        for digit in digits
+        for digit in _join(turned, typical)
         if digit.box.size > DIGIT.small * typical
         and (flat or digit.box.width < DIGIT.flat * digit.box.height)
         and digit.thickness > DIGIT.thin * thickness
@@ -142,7 +143,7 @@ def _usual_thickness(strokes: list[Stroke]) -> float:
     """The median over all ink: print has more letters than there are digits, but less ink."""
     strokes = sorted(strokes, key=lambda stroke: stroke.thickness)
     ink = np.cumsum([stroke.area for stroke in strokes])
-    return strokes[int(np.searchsorted(ink, ink[-1] / 2))].thickness if strokes else 0.0
+    return strokes[int(np.searchsorted(ink, ink[-1] / 2))].thickness
 
 
 def cut(sheet: Sheet, digit: Digit, turns: int = 0) -> np.ndarray:
@@ -296,7 +297,7 @@ def _join(strokes: list[Stroke], typical: float) -> list[Digit]:
     The nearest go together first, and what they make is compared again.
     """
     groups: dict[int, Digit] = {i: Digit((stroke,)) for i, stroke in enumerate(strokes)}
-    boxes = np.array([stroke.box for stroke in strokes], dtype=float).reshape(-1, 4)
+    boxes = np.array([stroke.box for stroke in strokes], dtype=float)
     near: list[tuple[float, int, int]] = []
 
     def compare(one: int, others: np.ndarray) -> None:
@@ -364,7 +365,7 @@ def _ink_of(sheet: Sheet, digit: Digit) -> np.ndarray:
     own = np.isin(labels[window], [stroke.label for stroke in digit.strokes])
     reachable = (ink.strokes[window] & (labels[window] == 0)) | own
     _, pieces = cv2.connectedComponents(reachable.astype(np.uint8), connectivity=8)
-    mask = np.isin(pieces, np.unique(pieces[own])) & reachable
+    mask = np.isin(pieces, pieces[own])
     others = (labels[window] != 0) & ~own
     mask = (cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & ~others
 
@@ -378,9 +379,8 @@ def _ink_of(sheet: Sheet, digit: Digit) -> np.ndarray:
     # what counts as full ink goes with the pen's pressure, from place to place
     strokes = np.where(own, ink.contrast[window], 0)
     reach = max(3, round(0.15 * digit.box.size) | 1)
-    pressed = cv2.blur(
-        cv2.dilate(strokes, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))), (reach, reach)
-    )
+    nearby = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    pressed = cv2.blur(cv2.dilate(strokes, nearby), (reach, reach))
     pressed = np.maximum(pressed, INK.pale * float(np.percentile(strokes[own], 85)))
     solid = INK.solid * cv2.resize(pressed, size, interpolation=cv2.INTER_LINEAR)
     foot = INK.foot * solid
