@@ -75,16 +75,12 @@ def _light_on_dark(grey: np.ndarray) -> bool:
     return bool(cv2.subtract(small, ground).sum() > 2 * cv2.subtract(ground, small).sum())
 
 
-def _disc(diameter: float) -> np.ndarray:
-    side = max(3, round(diameter) | 1)
-    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-
-
 def _paper(grey: np.ndarray) -> np.ndarray:
     """The grey value of bare paper, float32: closing fills everything darker and narrower than a stroke can be."""
     reduce = 0.25 if max(grey.shape) > 1000 else 0.5
     small = cv2.resize(cv2.medianBlur(grey, 3), None, fx=reduce, fy=reduce, interpolation=cv2.INTER_AREA)
-    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, _disc(STROKE * max(small.shape)))
+    side = max(3, round(STROKE * max(small.shape)) | 1)
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
     closed = cv2.GaussianBlur(closed.astype(np.float32), (0, 0), 0.7)
     return np.maximum(cv2.resize(closed, grey.shape[::-1], interpolation=cv2.INTER_LINEAR), 1)
 
