@@ -126,8 +126,7 @@ def _find(folder: Path, name: str) -> Path | None:
 
 def _files_in(folder: Path) -> dict[str, Content]:
     found = {name: _find(folder, name) for name in SHA256}
-    missing = [name for name, path in found.items() if path is None]
-    if missing:
+    if missing := [name for name, path in found.items() if path is None]:
         raise ToolkitError(
             f"{folder} lacks {', '.join(missing)} (plain or .gz). Put them there, "
             "or leave the folder out to have MNIST fetched."
