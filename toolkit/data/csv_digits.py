@@ -87,15 +87,13 @@ def _read(name: str, content: bytes, classes: int) -> tuple[np.ndarray, np.ndarr
     limits = [*[classes - 1] * (columns - PIXELS), *[255] * PIXELS]
     images, labels = [], []
     try:  # in pieces: numbers take four times the memory of pixels
-        with pd.read_csv(
-            io.BytesIO(content), header=None, skiprows=skipped, dtype=np.int32, chunksize=ROWS_AT_ONCE
-        ) as pieces:
-            for piece in pieces:
-                table = piece.to_numpy()
-                if table.shape[1] != columns or (table < 0).any() or (table > limits).any():
-                    raise ValueError
-                images.append(table[:, -PIXELS:].astype(np.uint8).reshape(-1, 1, SIDE, SIDE))
-                labels.append(table[:, 0].astype(np.int64))
+        whole = io.BytesIO(content)
+        for piece in pd.read_csv(whole, header=None, skiprows=skipped, dtype=np.int32, chunksize=ROWS_AT_ONCE):
+            table = piece.to_numpy()
+            if table.shape[1] != columns or (table < 0).any() or (table > limits).any():
+                raise ValueError
+            images.append(table[:, -PIXELS:].astype(np.uint8).reshape(-1, 1, SIDE, SIDE))
+            labels.append(table[:, 0].astype(np.int64))
     except (ValueError, OverflowError):  # pandas' ParserError is a ValueError
         images = []
     if not images:
