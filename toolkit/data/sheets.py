@@ -28,7 +28,8 @@ BETWEEN = 0.75  # of a digit's height: a frame that lies further from every row 
 # mnist_resnet is as unsure of none
 NO_DIGIT = 0.35
 NO_ROW = 0.75  # the same for all of a row that is one too many
-Rows = list[list[tuple[Place, Digit]]]  # what was found, after corrections, with the places before
+Rows = list[list[Digit]]  # as they were found
+PlacedRows = list[list[tuple[Place, Digit]]]  # after corrections, with the places before
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,7 @@ def read_photo(
     expected. ``corrections`` name places as the overlay picture shows them.
     """
     rgb = read_rgb(photo)
-    page = find_page(rgb)
-    if page is not None:
+    if page := find_page(rgb):
         if layout is not None:
             raise ToolkitError(
                 f"{photo} shows the printed template, whose boxes say what is written. Leave out --rows and --digit."
@@ -125,7 +125,7 @@ def read_photo(
     ways = {turns: find_rows(sheet, turns) for turns in range(4)}
     told = dict.fromkeys(ways, corrections)
 
-    def fits(turns: int, rows: list[list[Digit]]) -> bool:
+    def fits(turns: int, rows: Rows) -> bool:
         return not layout.complaints([len(row) for row in _correct(sheet, turns, rows, told[turns])])
 
     if not _digits_alone(layout) and not any(fits(*way) for way in ways.items()):
@@ -160,8 +160,7 @@ def read_photo(
 
 
 def _code_of(photo: Path, rgb: np.ndarray, page: Page) -> PageCode:
-    text = read_code(rgb, page)
-    if text is None:
+    if (text := read_code(rgb, page)) is None:
         raise ToolkitError(
             f"{photo} shows a printed page, but its code (in the bottom margin) cannot be read. Take the photo closer, "
             "sharp, with the whole page in it."
@@ -180,7 +179,7 @@ def _knows(judge: Judge, layout: Layout) -> bool:
 
 
 def _things(
-    sheet: Sheet, turns: int, rows: list[list[Digit]], corrections: Corrections, layout: Layout, judge: Judge
+    sheet: Sheet, turns: int, rows: Rows, corrections: Corrections, layout: Layout, judge: Judge
 ) -> frozenset[Place]:
     """The places of what the judge takes for no digit, and of the least sure of too many rows."""
     things: set[Place] = set()
@@ -197,7 +196,7 @@ def _things(
     return frozenset(things)
 
 
-def _correct(sheet: Sheet, turns: int, rows: list[list[Digit]], corrections: Corrections) -> Rows:
+def _correct(sheet: Sheet, turns: int, rows: Rows, corrections: Corrections) -> PlacedRows:
     """What is left of ``rows``, and what was added, each frame in the row that it stands in."""
     height, width = sheet.labels.shape
 
@@ -224,13 +223,7 @@ def _correct(sheet: Sheet, turns: int, rows: list[list[Digit]], corrections: Cor
 
 
 def _read(
-    photo: Path,
-    sheet: Sheet,
-    turns: int,
-    rows: list[list[Digit]],
-    layout: Layout,
-    judge: Judge,
-    corrections: Corrections,
+    photo: Path, sheet: Sheet, turns: int, rows: Rows, layout: Layout, judge: Judge, corrections: Corrections
 ) -> Reading:
     if missing := corrections.missing(rows):
         places = ", ".join(missing)
