@@ -195,8 +195,7 @@ def latest_run(recipe: str, **options: Any) -> Path:
 
 def read_record(folder: Path) -> dict[str, Any]:
     """A run's ``run.json``."""
-    record: dict[str, Any] = read_json(folder, "run.json", Record)
-    return record
+    return dict(read_json(folder, "run.json", Record))
 
 
 def read_json(folder: Path, name: str, kind: Any = dict[str, Any]) -> Any:
@@ -239,16 +238,11 @@ def machine() -> dict[str, object]:
 
 def _new_folder(parent: Path, started: datetime) -> Path:
     """A folder named after the time, told apart from another run of the same second by a number."""
-    name = started.strftime("%Y-%m-%d_%H-%M-%S")
-    for attempt in range(1, 1000):
-        folder = parent / (name if attempt == 1 else f"{name}.{attempt}")
+    folder, attempt = parent / started.strftime("%Y-%m-%d_%H-%M-%S"), 1
+    while True:
         try:
             folder.mkdir()
+            return folder
         except FileExistsError:
-            continue
-        except OSError as error:
-            raise ToolkitError(
-                f"Cannot create {folder}: {error.strerror}. Set TOOLKIT_RUNS to a folder you may write to."
-            ) from error
-        return folder
-    raise ToolkitError(f"{parent} already holds a thousand runs of this second. Try again.")
+            attempt += 1
+            folder = folder.with_suffix(f".{attempt}")

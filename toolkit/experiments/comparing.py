@@ -23,7 +23,7 @@ from toolkit.evaluation.statistics import bootstrap_interval, images_to_show, mc
 from toolkit.models.bundle import LARGEST, ModelFiles, load_model, read_model
 from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
-from toolkit.paths import STATE, atomic_write
+from toolkit.paths import STATE, write_file
 from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, load_for
 from toolkit.training.state import SavedState
 from toolkit.training.sweeps import RESULT, Job
@@ -107,8 +107,7 @@ def train_and_keep(model: ModelFiles, sets: ImageSets, job: Job, place: Path) ->
     saved = SavedState(place / STATE, job)
     result = train_and_measure(network, sets.training, sets.validation, how, job["seed"], saved)
     learned = {name: tensor for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
-    with atomic_write(place / LEARNED) as temporary:
-        temporary.write_bytes(save({name: tensor.contiguous() for name, tensor in learned.items()}))
+    write_file(place / LEARNED, save({name: tensor.contiguous() for name, tensor in learned.items()}))
     return result
 
 

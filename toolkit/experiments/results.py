@@ -30,13 +30,11 @@ def write_results(
     architecture: str,
     arguments: Mapping[str, Any],
     started_from: str = "",
-) -> ModelCard:
-    """Write ``history.csv``, curves, confusion matrix, misread digits, reliability and the model; returns its
-    card.
+) -> None:
+    """Write ``history.csv``, curves, confusion matrix, misread digits, reliability and the model.
 
     ``judged`` are images, called ``data`` in the plots, and the network's logits for them, (N, C); the last of
-    ``scores``, which the card keeps, must be theirs. ``arguments`` are those that differ from the
-    architecture's defaults.
+    ``scores``, which the card keeps, is theirs. ``arguments`` are those that differ from the architecture's defaults.
     """
     digits, logits = judged
     run.write_csv("history.csv", history_rows(list(history)))
@@ -59,4 +57,3 @@ def write_results(
     save_figure(plot_confusion(list(scores.values())[-1], f"{name} on {data}"), run.folder / "confusion.png")
     save_figure(plot_misread(digits, torch.softmax(logits, dim=1).numpy(), data), run.folder / "misread.png")
     save_figure(plot_reliability(logits, digits.labels, f"{name} on {data}"), run.folder / "reliability.png")
-    return card

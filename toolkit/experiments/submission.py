@@ -138,17 +138,14 @@ def _cut(sets: Mapping[str, LabelledImages]) -> Cut | None:
 
 
 def report_pictures(
-    submission: Submission, evidence: Evidence, place: Path, photo: Path | None, digits: Path | None
+    runs: Submission, evidence: Evidence, place: Path, photo: Path | None, digits: Path | None
 ) -> list[Picture]:
     """The report's figures, in the order of their worth; those made for it are written into ``place``.
 
     ``photo`` is the sheet's; without it that of the run which cut the sets is shown, if there is one.
     """
-    files, told, cut = (
-        [save_picture(draw_tiles(load_sets(digits).training, *TILES), place / "cut.png")],
-        "",
-        evidence.cut,
-    )
+    files, told = [save_picture(draw_tiles(load_sets(digits).training, *TILES), place / "cut.png")], ""
+    cut = evidence.cut
     sheet = Image.fromarray(read_grey(photo)) if photo else cut.photo or Image.open(cut.overlay) if cut else None
     if sheet:  # shown upright, grey, small, without metadata
         (sheet := sheet.copy()).thumbnail((PAGE, PAGE), Image.Resampling.LANCZOS)
@@ -159,19 +156,13 @@ def report_pictures(
         misread = save_figure(plot_mistakes(evidence.mistakes.explained), place / "mistakes.png")
         told = "Misread by the pre-trained model. Below: blue speaks for the class read, orange for the right one."
         pictures.append(Picture("mistakes", "pretrained", (misread,), told))
-    tuned, compared, last, more = (
-        submission.tuning,
-        submission.comparison,
-        submission.last_layer,
-        submission.more_layers,
-    )
     return [
         *pictures,
-        Picture("comparison", "layers", (compared / "comparison.png",), "Ways to fine-tune, over seeds.", 88),
-        Picture("last", "wrong", (last / "curves.png",), "The last layer fine-tuned, as submitted.", 72),
-        Picture("more", "wrong", (more / "curves.png",), "More layers fine-tuned, as submitted.", 72),
-        Picture("tuned_last", "tuning", (tuned / "last_layer.png",), "Tuning the last layer: each factor alone."),
-        Picture("tuned_more", "tuning", (tuned / "more_layers.png",), "Tuning more layers: each factor alone."),
+        Picture("comparison", "layers", (runs.comparison / "comparison.png",), "Ways to fine-tune, over seeds.", 88),
+        Picture("last", "wrong", (runs.last_layer / "curves.png",), "The last layer fine-tuned, as submitted.", 72),
+        Picture("more", "wrong", (runs.more_layers / "curves.png",), "More layers fine-tuned, as submitted.", 72),
+        Picture("tuned_last", "tuning", (runs.tuning / "last_layer.png",), "Tuning the last layer: each factor alone."),
+        Picture("tuned_more", "tuning", (runs.tuning / "more_layers.png",), "Tuning more layers: each factor alone."),
     ]
 
 

@@ -116,11 +116,9 @@ class Page:
         }
 
     def start(self, request: Request, options: dict[str, str | bool]) -> dict[str, Any]:
-        """Start a recipe."""
         return self.jobs.start(words_for(request.path_params["recipe"], options, self.digits))
 
     def export(self, request: Request, _: bytes) -> dict[str, Any]:
-        """Start an export."""
         place, kind = self.readers.place(request.path_params["model"]), request.path_params["kind"]
         if kind not in KINDS:
             raise ToolkitError(f"There is no export '{kind[:20]}'. Choose one of {', '.join(KINDS)}.")
@@ -147,13 +145,11 @@ class Page:
         return {"photos": len(desk.photos), "phone": waiting}
 
     def make_sets(self, request: Request, sent: Asked) -> dict[str, Any]:
-        """Cut the sets."""
         run = PastRun(self.desk(request).make(sent))
         self.readers.loaded.clear()  # and with them the images that were the nearest
         return run.summary()
 
     def drop_photo(self, request: Request, sent: bytes) -> None:
-        """Do without a photo."""
         self.desk(request).drop(request.path_params["number"])
 
     def sheet_photo(self, request: Request) -> Response:
@@ -174,10 +170,8 @@ class Page:
             self.phone[1].close()
         door = PhoneDoor(self._slowly(desk.add))
         self.phone = desk, door
-        return {
-            "address": door.address,
-            "code": zxingcpp.create_barcode(door.address, zxingcpp.BarcodeFormat.QRCode).to_svg(),
-        }
+        code = zxingcpp.create_barcode(door.address, zxingcpp.BarcodeFormat.QRCode)
+        return {"address": door.address, "code": code.to_svg()}
 
     def desk(self, request: Request) -> SheetDesk:
         """The photos that a browser speaks of."""

@@ -96,9 +96,7 @@ def listen(address: str, port: int) -> socket.socket:
 def server(app: ASGIApp) -> uvicorn.Server:
     """uvicorn, quiet; what is still under way when it ends has two seconds."""
     return uvicorn.Server(
-        uvicorn.Config(
-            app, log_level="error", access_log=False, server_header=False, lifespan="off", timeout_graceful_shutdown=2
-        )
+        uvicorn.Config(app, log_level="error", server_header=False, lifespan="off", timeout_graceful_shutdown=2)
     )
 
 

@@ -60,17 +60,16 @@ class Job:
         """What the page shows of it."""
         running = self.running
         with (self.folder / "log").open("rb") as stream:
-            size = stream.seek(0, os.SEEK_END)
-            stream.seek(max(0, size - SHOWN))
+            log = os.fstat(stream.fileno())
+            stream.seek(max(0, log.st_size - SHOWN))
             said = stream.read().decode(errors="replace")
-            until = time.time() if running else os.fstat(stream.fileno()).st_mtime
         return {
             "name": self.name,
             "recipe": self.words[self.words[0] == "recipe"],
             "command": " ".join(["python -m toolkit", *(f'"{word}"' if " " in word else word for word in self.words)]),
             "status": "running" if running else ENDED.get(self.process.returncode, "failed"),
             "said": said,
-            "seconds": round(max(0.0, until - self.started), 1),
+            "seconds": round(max(0.0, (time.time() if running else log.st_mtime) - self.started), 1),
             "run": self._run(),
             "file": next(iter(self.files()), ""),
         }
