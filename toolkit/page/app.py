@@ -5,7 +5,7 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 from starlette.applications import Starlette
@@ -33,6 +33,7 @@ TO_TAKE = ("Assignment 4 Results.xlsx", "Assignment 4_Report.pdf", "*.zip")  # i
 MOST_JSON = 200_000  # bytes
 LARGEST_DRAWING = 1_000_000  # bytes
 MOST_DESKS = 8  # tabs that have photos
+T = TypeVar("T")
 
 
 class Page:
@@ -146,7 +147,7 @@ class Page:
 
     def make_sets(self, request: Request, sent: Asked) -> dict[str, Any]:
         run = PastRun(self.desk(request).make(sent))
-        self.readers.loaded.clear()  # and with them the images that were the nearest
+        self.readers.load.cache_clear()  # and with it the images that were the nearest
         return run.summary()
 
     def drop_photo(self, request: Request, sent: bytes) -> None:
@@ -180,9 +181,7 @@ class Page:
         raise ToolkitError("These photos are no longer here. Choose them once more.")
 
     def _job(self, request: Request) -> Job:
-        if job := self.jobs.known.get(request.path_params["job"]):
-            return job
-        raise HTTPException(404)
+        return _named(request, "job", self.jobs.known)
 
 
 def _get(path: str, answer: Callable[[Request], Any]) -> Route:
@@ -209,11 +208,16 @@ def _response(answer: Any) -> Response:
     return Response(json.dumps(finite), media_type="application/json")
 
 
-def _file(request: Request, there: Mapping[str, Path]) -> Response:
-    """One of the files that are ``there``, if its name is among them."""
-    if path := there.get(request.path_params["file"]):
-        return FileResponse(path, filename=path.name)
+def _named(request: Request, kind: str, known: Mapping[str, T]) -> T:
+    """The one of what is ``known`` that the address names as its ``kind``."""
+    if found := known.get(request.path_params[kind]):
+        return found
     raise HTTPException(404)
+
+
+def _file(request: Request, there: Mapping[str, Path]) -> Response:
+    path = _named(request, "file", there)
+    return FileResponse(path, filename=path.name)
 
 
 def _png(content: bytes) -> Response:
@@ -221,10 +225,7 @@ def _png(content: bytes) -> Response:
 
 
 def _run(request: Request) -> PastRun:
-    for run in past_runs():
-        if run.id == request.path_params["run"]:
-            return run
-    raise HTTPException(404)
+    return _named(request, "run", {run.id: run for run in past_runs()})
 
 
 def _to_take() -> dict[str, Path]:

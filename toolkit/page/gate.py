@@ -7,7 +7,6 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-import uvicorn
 from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
+from uvicorn import Config, Server
 
 from toolkit.errors import ToolkitError
 from toolkit.images.reading import LARGEST_FILE
@@ -93,11 +93,9 @@ def listen(address: str, port: int) -> socket.socket:
         raise ToolkitError(f"Port {port} cannot be used: {error}. Choose another one with --port.") from error
 
 
-def server(app: ASGIApp) -> uvicorn.Server:
+def server(app: ASGIApp) -> Server:
     """uvicorn, quiet; what is still under way when it ends has two seconds."""
-    return uvicorn.Server(
-        uvicorn.Config(app, log_level="error", server_header=False, lifespan="off", timeout_graceful_shutdown=2)
-    )
+    return Server(Config(app, log_level="error", server_header=False, lifespan="off", timeout_graceful_shutdown=2))
 
 
 def own_address() -> str:

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +44,7 @@ class PastRun:
 
     def details(self) -> dict[str, Any]:
         """That, and the numbers behind its curves as far as there are any yet."""
-        history: list[dict[str, str]] = []
-        rates: dict[str, Any] = {}
+        history, rates = list[dict[str, str]](), dict[str, Any]()
         with suppress(ToolkitError, csv.Error):
             lines = read_file(self.folder / "history.csv").decode(errors="replace").splitlines()
             history = list(csv.DictReader(lines, restkey="more"))
@@ -55,16 +53,16 @@ class PastRun:
         return {**self.summary(), "history": history, "lr_find": rates}
 
 
-def past_runs(recipe: str = "*") -> Iterator[PastRun]:
+def past_runs(recipe: str = "*") -> list[PastRun]:
     """All runs, the latest first."""
-    folders = [path.parent for path in runs_folder().glob(f"{recipe}/*/run.json")]
-    yield from (PastRun(folder) for folder in sorted(folders, key=lambda folder: folder.name, reverse=True))
+    runs = [PastRun(path.parent) for path in runs_folder().glob(f"{recipe}/*/run.json")]
+    return sorted(runs, key=lambda run: run.folder.name, reverse=True)
 
 
 def summaries() -> list[dict[str, Any]]:
     """The latest runs whose records are not damaged."""
     listed = []
-    for run in list(past_runs())[:MOST]:
+    for run in past_runs()[:MOST]:
         with suppress(ToolkitError, OSError):  # somebody may remove one at this moment
             listed.append(run.summary())
     return listed

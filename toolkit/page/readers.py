@@ -1,9 +1,9 @@
 """Models that read what was drawn or photographed, kept in memory while the page is open."""
 
 import base64
-import threading
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,7 @@ class Readers:
 
     def __init__(self, digits: Path | None) -> None:
         self.digits = digits
-        self.loaded: dict[str | Path, Reader] = {}
-        self.loading = threading.Lock()
+        self.load = lru_cache(MOST_LOADED)(lambda place: Reader(*load_model(place)))  # read from the disk once
 
     def choices(self) -> list[dict[str, Any]]:
         """What the page offers; the published model and the latest fine-tuned one are ticked."""
@@ -65,15 +64,6 @@ class Readers:
                 return run.folder
         raise ToolkitError(f"There is no model '{name[:40]}'. Choose one that the page shows.")
 
-    def load(self, place: str | Path = USUAL) -> Reader:
-        """A model, read from the disk the first time."""
-        with self.loading:
-            if place not in self.loaded:
-                while len(self.loaded) >= MOST_LOADED:
-                    self.loaded.pop(next(iter(self.loaded)))
-                self.loaded[place] = Reader(*load_model(place))
-            return self.loaded[place]
-
     def chosen(self, request: Request) -> list[Reader]:
         """The models that the request names."""
         if names := request.query_params.getlist("model")[:MOST_LOADED]:
@@ -83,31 +73,22 @@ class Readers:
     def read_photo(self, request: Request, sent: bytes) -> dict[str, Any]:
         """What the models read in a photo, of one or of many."""
         grey, chosen = decode(sent, "The picture"), self.chosen(request)
-        if shows_many(grey):
-            found = [
-                read_many(reader.network, reader.card.classes, grey, least=reader.card.least_evidence)
-                for reader in chosen
-            ]
-            models: list[dict[str, Any]] = [
-                {
-                    "name": reader.card.name,
-                    "rows": [[str(one.answer) for one in row] for row in rows],
-                }
-                for reader, rows in zip(chosen, found, strict=True)
-            ]
-            return {"many": True, "picture": _data_uri(encoded(draw_found(grey, found[0]))), "models": models}
-        return self.read_drawing(request, sent)
+        if not shows_many(grey):
+            return self.read_drawing(request, sent)
+        found = [read_many(one.network, one.card.classes, grey, least=one.card.least_evidence) for one in chosen]
+        models = [
+            {"name": reader.card.name, "rows": [[str(one.answer) for one in row] for row in rows]}
+            for reader, rows in zip(chosen, found, strict=True)
+        ]
+        return {"many": True, "picture": _data_uri(encoded(draw_found(grey, found[0]))), "models": models}
 
     def read_drawing(self, request: Request, sent: bytes) -> dict[str, Any]:
         """What they read in a drawing of one, which is not asked whether it shows many: that takes longer."""
-        grey, chosen = decode(sent, "The drawing"), self.chosen(request)
-        image = normal_form(isolate_ink(grey))
-        models = []
-        for reader in chosen:
-            classes = reader.card.classes
-            least = reader.card.least_evidence
-            (answer,) = likeliest(reader.network, classes, image[None], min(5, len(classes)), least)
-            models.append({"name": reader.card.name, "top": answer.top, "verdict": verdict(answer, classes)})
+        image, models = normal_form(isolate_ink(decode(sent, "The drawing"))), []
+        for reader in self.chosen(request):
+            card, top = reader.card, min(5, len(reader.card.classes))
+            (answer,) = likeliest(reader.network, card.classes, image[None], top, card.least_evidence)
+            models.append({"name": card.name, "top": answer.top, "verdict": verdict(answer, card.classes)})
         return {"many": False, "picture": _data_uri(encoded(Image.fromarray(255 - image))), "models": models}
 
     def explain(self, request: Request, sent: bytes) -> dict[str, Any]:

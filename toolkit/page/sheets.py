@@ -154,19 +154,15 @@ class SheetDesk:
             "division": division,
             "skip": [f"{photo.name}:{place}" for photo, own in named for place in own["skip"]],
             "label": [f"{photo.name}:{at}={name}" for photo, own in named for at, name in own["label"].items()],
-            "add": [
-                f"{photo.name}:{','.join(map(str, self._stored(photo, box)))}"
-                for photo, own in named
-                for box in own["add"]
-            ],
+            "add": [f"{photo.name}:{self._stored(photo, box)}" for photo, own in named for box in own["add"]],
         }
 
-    def _stored(self, photo: Path, box: Box) -> Box:
-        """A box of the upright photo in the photo as it is stored."""
+    def _stored(self, photo: Path, box: Box) -> str:
+        """A box of the upright photo in the photo as it is stored, as ``--add`` takes it."""
         if photo not in self.seen or not (reading := self.seen[photo].reading):
             raise ToolkitError("This photo has not been read yet, so no frame can be added to it.")
         height, width = reading.upright.shape
-        return box.turned(-reading.turns, width, height)
+        return ",".join(map(str, box.turned(-reading.turns, width, height)))
 
     def _record(self, number: int, seen: Seen) -> dict[str, Any]:
         reading = seen.reading
