@@ -11,7 +11,7 @@ Expect  three to six minutes on 2 CPU cores: a table of trials, a plot of every 
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +48,15 @@ def run(
         run.facts.update(sets_sha256=sets, model_sha256=card.weights_sha256)
 
         def attempt(candidates: Sequence[Candidate], first: int) -> list[Trial]:
-            jobs = [trial_jobs(settings, folds, repeats, sets, card)[:first] for _, settings in candidates]
+            jobs = [job for _, own in candidates for job in trial_jobs(own, folds, repeats, sets, card)[:first]]
             folder = runs_folder() / run.recipe / "trials"
             work = partial(cross_validate, files, images)
-            done = run_jobs(work, [*chain(*jobs)], folder, "trials", processes, run.since, cluster)
-            own = [done[start : start + first] for start in range(0, len(done), first)]
-            return [
-                make_trial(settings, new, results, folds, len(images))
-                for (new, settings), results in zip(candidates, own, strict=True)
-            ]
+            done = iter(run_jobs(work, jobs, folder, "trials", processes, run.since, cluster))
+            return [make_trial(own, new, [*islice(done, first)], folds, len(images)) for new, own in candidates]
 
         ways: dict[str, list[int | None]] = {"last layer": [1], "more layers": [2, None]}
-        searches = {
-            name: search(layers, attempt, folds, repeats, "dropout" in card.arguments) for name, layers in ways.items()
-        }
+        dropout = "dropout" in card.arguments
+        searches = {name: search(layers, attempt, folds, repeats, dropout) for name, layers in ways.items()}
         record = {name: found.as_record() for name, found in searches.items()}
         for name, found in searches.items():
             print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")

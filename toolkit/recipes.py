@@ -47,15 +47,11 @@ class Recipe:
     def summary(self) -> str:
         return self.docstring.partition("\n")[0]
 
-    def run(self, **options: Any) -> Any:
-        """Import the recipe and run it."""
-        return import_module(f"recipes.{self.name}").run(**options)
-
     def command(self) -> Callable[..., None]:
         """A function with this recipe's signature, for typer, that runs it."""
 
         def command(**options: Any) -> None:
-            self.run(**options)
+            import_module(f"recipes.{self.name}").run(**options)
 
         def parameter(option: Option) -> Parameter:
             kind: Any = Annotated[option.annotation, typer.Option(help=option.help)]
@@ -82,9 +78,7 @@ def _holds_a_network(path: Path) -> bool:
         source = path.read_text(encoding="utf-8")
     except (ValueError, OSError):
         return False
-    return not re.search(r"^def run\(", source, re.MULTILINE) and bool(
-        re.search(r"^class \w+\(.*Module\):", source, re.MULTILINE)
-    )
+    return bool(re.search(r"^class \w+\(.*Module\):", source, re.M)) and not re.search(r"^def run\(", source, re.M)
 
 
 def copy_recipe(name: str, like: str, folder: Path = RECIPES) -> Path:
@@ -127,10 +121,7 @@ def read_recipe(path: Path) -> Recipe:
         raise ToolkitError(f"{path}: run takes plain parameters only, no *, ** or /. Rewrite its signature.")
     if len(arguments.defaults) != len(arguments.args):
         raise ToolkitError(f"{path}: every parameter of run needs a default. Add the missing ones.")
-    options = [
-        _option(path, argument, default, comments)
-        for argument, default in zip(arguments.args, arguments.defaults, strict=True)
-    ]
+    options = [_option(path, *pair, comments) for pair in zip(arguments.args, arguments.defaults, strict=True)]
     return Recipe(path.stem, docstring, tuple(options))
 
 

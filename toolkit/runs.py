@@ -205,12 +205,6 @@ def read_json(folder: Path, name: str, kind: Any = dict[str, Any]) -> Any:
     return doors.read_json(folder / name, kind)
 
 
-def short_name(place: str | Path) -> str:
-    """A model's name, or its run as recipe and time: what may be handed in does not tell where the runs lay."""
-    folder = runs_folder()
-    return str(Path(place).relative_to(folder)) if Path(place).is_relative_to(folder) else str(place)
-
-
 def versions() -> dict[str, str]:
     """The versions that a result may depend on."""
     return {"python": platform.python_version(), **{name: version_of(name) for name in PACKAGES}}

@@ -106,7 +106,6 @@ def train_and_judge(
     scores = score_logits(logits, images)
     run.write_json("scores.json", {part: scores.as_record()})
     built: dict[str, Any] = {"architecture": setting.architecture, "arguments": setting.arguments}
-    write_results(
-        run, network, outcome.history, {part: scores}, (images, logits), name=name, data=f"the {part} part", **built
-    )
+    judged, data = (images, logits), f"the {part} part"
+    write_results(run, network, outcome.history, {part: scores}, judged, name=name, data=data, **built)
     return scores, logits.argmax(1).numpy()

@@ -1,5 +1,6 @@
 """The four accuracies: the pre-trained model on MNIST and on your own test images, both fine-tuned ones on these."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import score
 from toolkit.models.averaged import Averaged
 from toolkit.models.bundle import ModelCard
+from toolkit.paths import runs_folder
 from toolkit.reporting.excel import Result
-from toolkit.runs import short_name
 from toolkit.training.adapting import load_for
 
 Models = Mapping[str | Path, tuple[nn.Module, ModelCard]]  # by the name or the run that each was loaded from
@@ -21,10 +22,8 @@ Models = Mapping[str | Path, tuple[nn.Module, ModelCard]]  # by the name or the 
 
 def check_runs(models: Models, model: str, last_layer: Path, more_layers: Path, classes: Sequence[str]) -> None:
     """Raise ``ToolkitError`` unless both runs fine-tuned ``model``, as it is now, for ``classes``, as they should."""
-    for folder, recipes in (
-        (last_layer, ["finetune_last_layer"]),
-        (more_layers, ["finetune_two_layers", "finetune_all_layers"]),
-    ):
+    several = ["finetune_two_layers", "finetune_all_layers"]
+    for folder, recipes in ((last_layer, ["finetune_last_layer"]), (more_layers, several)):
         card = models[folder][1]
         if card.recipe not in recipes:
             raise ToolkitError(f"{folder} is a run of {card.recipe}. Name one of {' or '.join(recipes)}.")
@@ -65,7 +64,7 @@ def measure(
         data = "MNIST test" if key == "pretrained_mnist" else "own Test Set"
         if key == "pretrained_own":  # it may know classes beside these
             network = load_for(place, training).network
-        name = short_name(place)
+        name = str(place).removeprefix(f"{runs_folder()}{os.sep}")  # what is handed in does not tell where runs lay
         if views:
             network, name = Averaged([network]), f"{name}, five views"
         results.append(Result(key, name, data, score(network.to(device), tests[data]), card))

@@ -11,15 +11,7 @@ from toolkit.experiments.results import write_results
 from toolkit.paths import STATE
 from toolkit.reporting.plots import plot_learning_rates, save_figure
 from toolkit.runs import Run
-from toolkit.training.adapting import (
-    ADAPTATIONS,
-    PROBE,
-    Adaptation,
-    adapt,
-    layer_rates,
-    load_for,
-    make_adapting_learner,
-)
+from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, layer_rates, load_for, make_adapting_learner
 from toolkit.training.devices import choose_device
 from toolkit.training.export import export_learner
 from toolkit.training.fit import fit_one_cycle
@@ -33,8 +25,7 @@ def finetune(run: Run, layers: int | None) -> Scores:
 
     The options are those of the ``finetune_*`` recipes. The run's folder holds the finder's plot, the history, curves,
     confusion matrix, misread digits, the model and ``learner.pkl``. Where the images are of other classes than the
-    model's, it gets a new last layer, and with ``probe`` this one learns alone for so many epochs first (``None``: as
-    ``PROBE`` says).
+    model's, it gets a new last layer. With ``probe`` the last layer learns alone for so many epochs first.
     """
     asked: dict[str, Any] = {"layer_decay": 1.0, "probe": None, **run.options}  # the last layer alone has neither
     model, lr, epochs, dropout, seed = (asked[name] for name in ("model", "lr", "epochs", "dropout", "seed"))
@@ -52,9 +43,7 @@ def finetune(run: Run, layers: int | None) -> Scores:
 
     options = {name: asked[name] for name in ("batch_size", "layer_decay", "weight_decay", "augment")}
     how = Adaptation(layers, 0.0, epochs, **options)
-    probe = (PROBE if start.new and layers != 1 else 0) if asked["probe"] is None else asked["probe"]
-    if probe:
-        run.options.update(probe=probe)
+    if probe := asked["probe"]:
         print(f"Linear probe: the last layer alone, {probe} epochs at {ADAPTATIONS[1].lr:g}")
         head = replace(how, layers=1, lr=ADAPTATIONS[1].lr, epochs=probe)
         adapt(network, sets.training, sets.validation, head, seed, place)
@@ -85,19 +74,9 @@ def finetune(run: Run, layers: int | None) -> Scores:
     scores = {**({"before": before} if before else {}), "validation": after}
     run.write_json("scores.json", {name: found.as_record() for name, found in scores.items()})
     run.facts.update(best_epoch=best_epoch(history).epoch)
-    write_results(
-        run,
-        network,
-        history,
-        {"validation": after},
-        (sets.validation, logits),
-        calibration,
-        name=f"{card.name}.{run.recipe}",
-        data="Validation Set",
-        architecture=card.architecture,
-        arguments=card.arguments,
-        started_from=card.weights_sha256,
-    )
+    built: dict[str, Any] = {"architecture": card.architecture, "arguments": card.arguments}
+    built |= {"name": f"{card.name}.{run.recipe}", "data": "Validation Set", "started_from": card.weights_sha256}
+    write_results(run, network, history, {"validation": after}, (sets.validation, logits), calibration, **built)
     export_learner(network, sets.classes, run.folder / "learner.pkl")
     print(f"Validation before: {before or f'not measured, since {len(start.new)} classes are new to the model'}")
     print(f"Validation after:  {after}\nCalibration: {calibration}\nRun: {run.folder}")

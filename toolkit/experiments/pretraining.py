@@ -45,9 +45,8 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str, usual: Augme
     training, validation = hold_out(data.training, asked["held_out"], seed)
 
     network = build_model(asked["model"], len(training.classes), **arguments).to(place)
-    loaders = make_loaders(
-        training, validation, asked["batch_size"], seed, place, augmentation(asked["augment"], usual)
-    )
+    distortion = augmentation(asked["augment"], usual)
+    loaders = make_loaders(training, validation, asked["batch_size"], seed, place, distortion)
     extras: list[Callback] = [Autocast()] if bfloat16_pays(place) else []
     if world_size() > 1:
         extras.append(TrainTogether())

@@ -86,9 +86,6 @@ def load_for(model: str | Path | ModelFiles, training: LabelledImages, **argumen
     return Start(network, card, kept, tuple(name for name in classes if name not in kept), new_layer, loss)
 
 
-PROBE = 0  # epochs in which a new last layer learns alone before others join it
-
-
 def make_adapting_learner(
     network: nn.Module,
     training: LabelledImages,
