@@ -73,6 +73,7 @@ sheet = typer.Typer(cls=_Group, help="From a photo of a sheet to a checked set o
 app.add_typer(sheet, name="sheet")
 
 Model = Annotated[str, Option(help="published model, or a run's folder")]
+Models = Annotated[str, Option(help="published model, or a run's folder; several with commas are averaged")]
 PerClass = Annotated[
     str | None,
     Option(help="images of each class in the three sets: 8,2,2 (if not given), or shares as in 70%,15%,15%"),
@@ -83,9 +84,7 @@ Digits = Annotated[Path | None, Option(help="folder with the three sets; without
 @app.command()
 def predict(
     images: Annotated[list[Path], Argument(help="photos or drawings of one digit, letter or sign, or of many")],
-    model: Annotated[str, Option(help="published model, or a run's folder; several with commas are averaged")] = (
-        "mnist_resnet"
-    ),
+    model: Models = "mnist_resnet",
     top: Annotated[int | None, Option(help="how many answers to show for each image; 3 if not given")] = None,
     as_json: Annotated[bool, Option("--json", help="print JSON, with the frames of many")] = False,
     one: Annotated[bool, Option("--one", help="each image shows one; told by itself if not given")] = False,
@@ -189,9 +188,7 @@ def label(
 def export(
     model: Annotated[str, Argument(help="published model, or a run's folder")],
     to: Annotated[str, Option(help="fastai, onnx, or web: a page for any browser")] = "fastai",
-    out: Annotated[
-        Path | None, Option(help="file to write; if not given learner.pkl, model.onnx, or the model's name.html")
-    ] = None,
+    out: Annotated[Path | None, Option(help="file to write; else learner.pkl, model.onnx, or MODEL.html")] = None,
 ) -> None:
     """Write a model for use elsewhere: fastai's learner.pkl, ONNX, or a page that runs in any browser."""
     from toolkit.experiments.exporting import export_model
@@ -227,9 +224,7 @@ def check(
 @app.command()
 def page(
     port: Annotated[int, Option(help="where it listens, on this machine alone; 0 takes any free port")] = 8360,
-    phone: Annotated[
-        bool, Option("--phone", help="let a phone in the same network send photos, one at a time")
-    ] = False,
+    phone: Annotated[bool, Option("--phone", help="let a phone in the same network send photos, one by one")] = False,
     no_browser: Annotated[bool, Option("--no-browser", help="open no browser, only say the address")] = False,
     digits: Digits = None,
 ) -> None:
@@ -302,9 +297,7 @@ def sheet_cut(
     ] = None,
     skip: Annotated[list[str] | None, Option(help="ROW:COL of what does not belong; more than once if need be")] = None,
     label: Annotated[list[str] | None, Option(help="ROW:COL=CLASS of what is another class than promised")] = None,
-    add: Annotated[
-        list[str] | None, Option(help="LEFT,TOP,RIGHT,BOTTOM in the photo's pixels of what was missed")
-    ] = None,
+    add: Annotated[list[str] | None, Option(help="LEFT,TOP,RIGHT,BOTTOM in pixels of what was missed")] = None,
     accept: Annotated[bool, Option("--accept", help="take rows of another length than promised")] = False,
     replace: Annotated[bool, Option("--replace", help="put sets that exist aside")] = False,
     out: Annotated[Path | None, Option(help="folder for the three sets; without it the repository")] = None,
@@ -322,28 +315,16 @@ def sheet_cut(
 
     division = parse_division(per_class) if per_class else None
     layouts = choose_layouts(photos, rows, digit, (division or USUAL_DIVISION).row)
-    cut_sheets(
-        photos,
-        layouts,
-        out=out,
-        skip=skip or (),
-        label=label or (),
-        add=add or (),
-        accept=accept,
-        replace=replace,
-        seed=seed,
-        division=division,
-        model=model,
-    )
+    corrected: dict[str, Any] = {"skip": skip or (), "label": label or (), "add": add or ()}
+    how: dict[str, Any] = {"accept": accept, "replace": replace, "seed": seed, "division": division, "model": model}
+    cut_sheets(photos, layouts, out=out, **corrected, **how)
 
 
 @sheet.command("template")
 def sheet_template(
     out: Annotated[Path, Option(help="PDF to write")] = Path("sheet.pdf"),
     paper: Annotated[str, Option(help="a4 or letter")] = "a4",
-    classes: Annotated[
-        str | None, Option(help="what to write instead of the ten digits, with spaces between: 'A B C 7 +'")
-    ] = None,
+    classes: Annotated[str | None, Option(help="classes to write instead of digits, as in 'A B C 7 +'")] = None,
     per_class: PerClass = None,
 ) -> None:
     """Write a page to print: boxes for twelve of each digit, which the cutter finds by itself.
@@ -366,9 +347,7 @@ def sheet_template(
 def sheet_check(
     digits: Digits = None,
     model: Model = "mnist_resnet",
-    form: Annotated[
-        str | None, Option(help="what the sets must look like, such as assignment_4: 8, 2 and 2 of each digit")
-    ] = None,
+    form: Annotated[str | None, Option(help="form they must have: assignment_4 asks for 8, 2, 2 of each digit")] = None,
 ) -> None:
     """Look over the three sets, whoever made them; doubtful images are listed and marked."""
     from toolkit.data.image_sets import find_form
