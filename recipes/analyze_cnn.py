@@ -15,7 +15,7 @@ from pathlib import Path
 
 from toolkit.evaluation.scores import Scores
 from toolkit.experiments.analysis import analyze
-from toolkit.options import numbers
+from toolkit.recipes import numbers
 from toolkit.runs import start_run
 from toolkit.training.trainings import Setting
 

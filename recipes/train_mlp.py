@@ -13,7 +13,7 @@ from pathlib import Path
 from toolkit.data.parts import load_parts
 from toolkit.evaluation.scores import Scores
 from toolkit.experiments.analysis import train_and_judge
-from toolkit.options import numbers
+from toolkit.recipes import numbers
 from toolkit.runs import start_run
 from toolkit.training.devices import choose_device
 from toolkit.training.trainings import Setting

@@ -15,7 +15,6 @@ TOP = {
     "paths": {"errors"},
     "classes": {"errors"},
     "doors": {"errors"},
-    "options": {"errors"},
     "ranks": set(),
     "runs": {"doors", "errors", "paths", "ranks"},
     "recipes": {"errors", "paths"},

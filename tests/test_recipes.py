@@ -4,7 +4,7 @@ import pytest
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import RECIPES
-from toolkit.recipes import Option, copy_recipe, list_recipes, read_recipe, recipe_names
+from toolkit.recipes import Option, copy_recipe, list_recipes, numbers, read_recipe, recipe_names
 
 SOURCE = '''"""Do something.
 
@@ -120,3 +120,14 @@ def test_a_broken_recipe_leaves_the_others_alone(run, tmp_path, monkeypatch):
     monkeypatch.setattr("toolkit.cli.recipe_names", lambda: recipe_names(tmp_path))
     assert "--lr" in run("recipe", "something", "--help")[1]
     assert "broken.py is not a recipe" in run("recipe", "broken")[2]
+
+
+def test_numbers_are_read_in_their_order():
+    assert numbers("learning_rates", "0.1, 1e-3", float) == [0.1, 1e-3]
+    assert numbers("batch_sizes", "64,16", int) == [64, 16]
+
+
+@pytest.mark.parametrize(("text", "kind"), [("", int), ("1,x", int), ("1.5", int), ("0", float), ("nan", float)])
+def test_what_is_no_positive_number_is_refused(text, kind):
+    with pytest.raises(ToolkitError, match=r"--batch-sizes .* is no .*number above 0"):
+        numbers("batch_sizes", text, kind)

@@ -8,6 +8,7 @@ import ast
 import difflib
 import io
 import keyword
+import math
 import re
 import tokenize
 from collections.abc import Callable
@@ -15,13 +16,14 @@ from dataclasses import dataclass
 from importlib import import_module
 from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import RECIPES, write_file
 
+Number = TypeVar("Number", int, float)
 TYPES: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "Path": Path}
 
 
@@ -58,7 +60,6 @@ class Recipe:
             return Parameter(option.name, Parameter.KEYWORD_ONLY, default=option.default, annotation=kind)
 
         command.__signature__ = Signature([*map(parameter, self.options)])  # type: ignore[attr-defined]
-        command.__doc__ = self.docstring
         return command
 
 
@@ -140,3 +141,21 @@ def _option(path: Path, argument: ast.arg, default: ast.expr, comments: dict[int
         raise ToolkitError(f"{where}: the default of '{argument.arg}' is not a plain value. Write one.") from error
     kind = TYPES[name]
     return Option(argument.arg, kind | None if none else kind, value, comments.get(argument.lineno, ""))
+
+
+def numbers(option: str, text: str, kind: type[Number]) -> list[Number]:
+    """``"0.01,0.1"`` as a list, in that order; a ``ToolkitError`` for what is no positive number."""
+    values = []
+    for word in text.split(","):
+        try:
+            value = kind(word)
+        except ValueError:
+            value = kind(0)
+        if not 0 < value < math.inf:
+            what = "whole number" if kind is int else "number"
+            raise ToolkitError(
+                f"--{option.replace('_', '-')} {text}: '{word.strip()}' is no {what} above 0. "
+                "Write them with commas between, as in 1,2,3."
+            )
+        values.append(value)
+    return values
