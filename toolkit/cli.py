@@ -74,10 +74,7 @@ app.add_typer(sheet, name="sheet")
 
 Model = Annotated[str, Option(help="published model, or a run's folder")]
 Models = Annotated[str, Option(help="published model, or a run's folder; several with commas are averaged")]
-PerClass = Annotated[
-    str | None,
-    Option(help="images of each class in the three sets: 8,2,2 (if not given), or shares as in 70%,15%,15%"),
-]
+PerClass = Annotated[str | None, Option(help="images of a class per set: 8,2,2 if not given, or shares: 70%,15%,15%")]
 Digits = Annotated[Path | None, Option(help="folder with the three sets; without it the repository's")]
 
 
@@ -292,9 +289,7 @@ def sheet_cut(
             "names in brackets, A*12 for twelve of A; commas between photos"
         ),
     ] = None,
-    digit: Annotated[
-        str | None, Option(help="the one digit or class on these photos; 'name' takes it from each file's name")
-    ] = None,
+    digit: Annotated[str | None, Option(help="the one class on all photos; 'name' takes it from a file's name")] = None,
     skip: Annotated[list[str] | None, Option(help="ROW:COL of what does not belong; more than once if need be")] = None,
     label: Annotated[list[str] | None, Option(help="ROW:COL=CLASS of what is another class than promised")] = None,
     add: Annotated[list[str] | None, Option(help="LEFT,TOP,RIGHT,BOTTOM in pixels of what was missed")] = None,
