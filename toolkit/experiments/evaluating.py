@@ -64,7 +64,8 @@ def measure(
         data = "MNIST test" if key == "pretrained_mnist" else "own Test Set"
         if key == "pretrained_own":  # it may know classes beside these
             network = load_for(place, training).network
-        name = str(place).removeprefix(f"{runs_folder()}{os.sep}")  # what is handed in does not tell where runs lay
+        # what is handed in does not tell where the runs lay
+        name = str(Path(place)).removeprefix(f"{runs_folder()}{os.sep}")
         if views:
             network, name = Averaged([network]), f"{name}, five views"
         results.append(Result(key, name, data, score(network.to(device), tests[data]), card))

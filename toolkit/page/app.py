@@ -147,7 +147,7 @@ class Page:
 
     def make_sets(self, request: Request, sent: Asked) -> dict[str, Any]:
         run = PastRun(self.desk(request).make(sent))
-        self.readers.load.cache_clear()  # and with it the images that were the nearest
+        self.readers.loaded.cache_clear()  # and with it the images that were the nearest
         return run.summary()
 
     def drop_photo(self, request: Request, sent: bytes) -> None:

@@ -1,6 +1,7 @@
 """Models that read what was drawn or photographed, kept in memory while the page is open."""
 
 import base64
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -41,7 +42,8 @@ class Readers:
 
     def __init__(self, digits: Path | None) -> None:
         self.digits = digits
-        self.load = lru_cache(MOST_LOADED)(lambda place: Reader(*load_model(place)))  # read from the disk once
+        self.loaded = lru_cache(MOST_LOADED)(lambda place: Reader(*load_model(place)))
+        self.loading = threading.Lock()
 
     def choices(self) -> list[dict[str, Any]]:
         """What the page offers; the published model and the latest fine-tuned one are ticked."""
@@ -63,6 +65,11 @@ class Readers:
             if run.id == name:
                 return run.folder
         raise ToolkitError(f"There is no model '{name[:40]}'. Choose one that the page shows.")
+
+    def load(self, place: str | Path = USUAL) -> Reader:
+        """A model, read from the disk once, however many ask for it meanwhile."""
+        with self.loading:
+            return self.loaded(place)
 
     def chosen(self, request: Request) -> list[Reader]:
         """The models that the request names."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from toolkit.errors import ToolkitError
 from toolkit.page.app import Page
 from toolkit.page.gate import guarded, listen, server
-from toolkit.page.readers import USUAL
 
 
 def serve(port: int, phone: bool, browser: bool, digits: Path | None) -> None:
@@ -22,7 +21,7 @@ def serve(port: int, phone: bool, browser: bool, digits: Path | None) -> None:
 
     def get_ready() -> None:
         with suppress(ToolkitError):  # who draws is told
-            page.readers.load(USUAL)  # ready before somebody has drawn
+            page.readers.load()  # ready before somebody has drawn
 
     # who asks already waits: the socket listens
     print(f"Page: {address} (Ctrl-C ends it, and what it started; the same command goes on there)", flush=True)
