@@ -4,7 +4,6 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -68,7 +67,7 @@ def application(routes: list[Route]) -> Starlette:
 
 def own_file(name: str) -> Response:
     """One of the files that make the page."""
-    return Response(files("toolkit.page").joinpath(name).read_text("utf-8"), media_type=KINDS[Path(name).suffix])
+    return Response(Path(__file__).with_name(name).read_text("utf-8"), media_type=KINDS[Path(name).suffix])
 
 
 async def body_of(request: Request, most: int = LARGEST_FILE) -> bytes:
