@@ -1,7 +1,6 @@
 """How far training moved what a network sees: the features of each layer group, before and after."""
 
 import math
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from torch import nn
 
 from toolkit.models.layer_groups import layer_groups
-from toolkit.models.pixels import predict_logits
+from toolkit.models.pixels import see_inputs
 
 FEWEST = 4  # images from which similarity can be estimated
 
@@ -20,20 +19,8 @@ def group_features(network: nn.Module, images: np.ndarray) -> dict[str, torch.Te
     It is what the next group is given, so that a block's last sum and ReLU count; of the last group it is the logits.
     """
     groups = layer_groups(network)
-    seen: dict[str, list[torch.Tensor]] = {group.name: [] for group in groups}
-
-    def keep(name: str, _: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        seen[name].append(inputs[0].flatten(1).float().cpu())
-
-    hooks = [
-        after.modules[0].register_forward_pre_hook(partial(keep, before.name)) for before, after in pairwise(groups)
-    ]
-    try:
-        seen[groups[-1].name] = [predict_logits(network, images)]
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return {name: torch.cat(parts) for name, parts in seen.items() if parts}
+    logits, seen = see_inputs(network, images, {before.name: after.modules[0] for before, after in pairwise(groups)})
+    return {**seen, groups[-1].name: logits}
 
 
 def linear_cka(first: torch.Tensor, second: torch.Tensor) -> float:

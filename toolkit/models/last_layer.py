@@ -1,7 +1,6 @@
 """A last layer for other classes, by timm's contract: ``get_classifier`` and ``reset_classifier``."""
 
 import math
-import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from toolkit.errors import ToolkitError
-from toolkit.models.pixels import predict_logits
+from toolkit.models.pixels import predict_logits, see_inputs
 
 
 def classifier_of(network: nn.Module) -> nn.Linear:
@@ -30,18 +29,8 @@ def see_features(network: nn.Module, images: np.ndarray) -> tuple[torch.Tensor, 
 
     The features are scaled to length 1. Raises what ``classifier_of`` raises.
     """
-    seen, thread = [], threading.get_ident()
-
-    def see(_: nn.Module, inputs: tuple[torch.Tensor]) -> None:
-        if threading.get_ident() == thread:  # a page may have the same network read something else meanwhile
-            seen.append(inputs[0].flatten(1).float().cpu())
-
-    hook = classifier_of(network).register_forward_pre_hook(see)
-    try:
-        logits = predict_logits(network, images)
-    finally:
-        hook.remove()
-    return logits, functional.normalize(torch.cat(seen)).numpy()
+    logits, seen = see_inputs(network, images, {"last": classifier_of(network)})
+    return logits, functional.normalize(seen["last"]).numpy()
 
 
 def replace_last_layer(network: nn.Module, known: Sequence[str], wanted: Sequence[str]) -> list[str]:

@@ -1,5 +1,10 @@
 """The first layer of every network; pixels in, logits out, and a trial that it is so."""
 
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import partial
+
 import numpy as np
 import torch
 from torch import nn
@@ -31,6 +36,24 @@ def predict_logits(network: nn.Module, images: np.ndarray) -> torch.Tensor:
         logits = torch.cat([network(batch.to(device)).float().cpu() for batch in batches])
     network.train(was_training)
     return logits
+
+
+def see_inputs(
+    network: nn.Module, images: np.ndarray, layers: Mapping[str, nn.Module]
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """``predict_logits``, and by name what each of ``layers`` was given, float32 (N, F); nothing for one unused."""
+    seen: dict[str, list[torch.Tensor]] = {name: [] for name in layers}
+    thread = threading.get_ident()
+
+    def keep(name: str, _: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        if threading.get_ident() == thread:  # a page may have the same network read something else meanwhile
+            seen[name].append(inputs[0].flatten(1).float().cpu())
+
+    with ExitStack() as hooks:
+        for name, layer in layers.items():
+            hooks.enter_context(layer.register_forward_pre_hook(partial(keep, name)))
+        logits = predict_logits(network, images)
+    return logits, {name: torch.cat(parts) for name, parts in seen.items() if parts}
 
 
 def try_out(network: nn.Module, classes: int) -> None:
