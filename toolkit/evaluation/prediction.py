@@ -71,13 +71,11 @@ def predict_files(
     ``least`` is the evidence below which an image shows none of them. Raises ``ToolkitError`` naming the first file
     that is no readable image.
     """
-    top = _how_many(classes, top)
     images = {}
     for path in paths:
         with suppress(NothingWrittenError):
             images[path] = read_digit(path)
-    answers = likeliest(network, classes, np.stack(list(images.values())), top, least) if images else []
-    read = dict(zip(images, answers, strict=True))
+    read = dict(zip(images, likeliest(network, classes, np.array([*images.values()]), top, least), strict=True))
     return [read.get(path, Answer((), none=True)) for path in paths]
 
 
@@ -88,7 +86,6 @@ def read_many(
 
     A model of digits leaves out what it takes for none. Raises ``ToolkitError`` where nothing is written.
     """
-    top = _how_many(classes, top)
     digits = set(classes) <= set(DIGITS)
     sheet = scan(grey, dots=not digits)
     rows = find_rows(sheet, flat=not digits)
@@ -113,17 +110,15 @@ def read_digit(path: Path) -> np.ndarray:
         return normal_form(isolate_ink(grey))
 
 
-def _how_many(classes: Sequence[str], top: int | None) -> int:
+def likeliest(
+    network: nn.Module, classes: Sequence[str], images: np.ndarray, top: int | None = None, least: float = -math.inf
+) -> list[Answer]:
+    """The ``top`` likeliest classes of each image, uint8 (N, 28, 28); three, or all, if not given."""
     top = min(USUAL_TOP, len(classes)) if top is None else top
     if not 1 <= top <= len(classes):
         raise ToolkitError(f"Cannot show the top {top} of {len(classes)} classes. Choose 1 to {len(classes)}.")
-    return top
-
-
-def likeliest(
-    network: nn.Module, classes: Sequence[str], images: np.ndarray, top: int, least: float = -math.inf
-) -> list[Answer]:
-    """The ``top`` likeliest classes of each image, uint8 (N, 28, 28)."""
+    if not len(images):
+        return []
     logits = predict_logits(network, images[:, None])
     found = torch.softmax(logits, dim=1).topk(top)
     rows = zip(found.indices.tolist(), found.values.tolist(), (evidence(logits) < least).tolist(), strict=True)

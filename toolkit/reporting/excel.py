@@ -54,22 +54,15 @@ def write_results(
 ) -> None:
     """Write a new workbook of ``results`` and ``tables``; ``left_out`` says which accuracies are missing, and why."""
     sheets: dict[str, list[list[Any]]] = {
-        "Results": [
-            ["Model", "Test data", "Images", "Right", "Accuracy", "95 % from", "95 % to"],
-            *(
-                [r.card.name, r.data, r.scores.n, r.scores.correct, r.scores.accuracy, *r.scores.interval]
-                for r in results
-            ),
-        ],
-        "Runs": [
-            ["Model", "Test data", "Recipe", "Date", "Options", "Read from", "Weights (sha256)"],
-            *(
-                [r.card.name, r.data, r.card.recipe, r.card.date, _said(r.card.options), r.place, r.card.weights_sha256]
-                for r in results
-            ),
-        ],
+        "Results": [["Model", "Test data", "Images", "Right", "Accuracy", "95 % from", "95 % to"]],
+        "Runs": [["Model", "Test data", "Recipe", "Date", "Options", "Read from", "Weights (sha256)"]],
         **{title: [list(rows[0]), *(list(row.values()) for row in rows)] for title, rows in (tables or {}).items()},
     }
+    for result in results:
+        card, scores, said = result.card, result.scores, [result.card.name, result.data]
+        sheets["Results"].append([*said, scores.n, scores.correct, scores.accuracy, *scores.interval])
+        origin = [card.recipe, card.date, _said(card.options), result.place, card.weights_sha256]
+        sheets["Runs"].append([*said, *origin])
     workbook = Workbook()
     workbook.remove(workbook.active)
     for title, cells in sheets.items():

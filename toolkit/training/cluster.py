@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ToolkitError
-from toolkit.paths import ROOT, STATE, atomic_write
+from toolkit.paths import ROOT, STATE, write_file
 from toolkit.training.sweeps import Done, Job, Work
 
 LEFT_OUT = ["/*", "!/.", "!/toolkit", "!/recipes", "!/benchmarks", "__pycache__"]  # of what is sent, as in .gitignore
@@ -50,8 +50,7 @@ def do_on_cluster(work: Work, missing: Mapping[Path, Job], address: str) -> Done
                     told = str(dict(missing[place]))[:100]
                     raise ToolkitError(f"Job {place.name}, {told}, failed on {failure}. {KEPT} after mending that.")
                 for name, content in files.items():
-                    with atomic_write(place / name) as temporary:
-                        temporary.write_bytes(content)
+                    write_file(place / name, content)
                 yield place, result
                 del pending[ready]
             _reach(head)  # without it, or with another one at its address, Ray would wait for ever

@@ -1,6 +1,7 @@
 """Smith's learning-rate range test with fastai's finder, leaving no trace on the training after it."""
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 import torch
@@ -99,9 +100,6 @@ def _range_test(learner: Learner, lowest: float, highest: float, iterations: int
     rates, losses = rates[shown], losses[shown]
     suggestions = {}
     for rule in (valley, steep, minimum):
-        try:
-            rate, _ = rule(rates, losses, iterations)
-        except (IndexError, RuntimeError, ValueError):
-            continue  # the curve is too short for this rule
-        suggestions[rule.__name__] = float(rate)
+        with suppress(IndexError, RuntimeError, ValueError):  # the curve is too short for this rule
+            suggestions[rule.__name__] = float(rule(rates, losses, iterations)[0])
     return LearningRates(rates.tolist(), losses.tolist(), suggestions)

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
-from toolkit.paths import atomic_write
+from toolkit.paths import write_file
 from toolkit.ranks import rank, world_size
 from toolkit.training.history import Epoch, KeepBest, Tally, freely_named
 from toolkit.training.ranks import from_all, from_first
@@ -86,8 +86,7 @@ class SavedState:
         tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
         content = save(tensors, {"facts": json.dumps(facts, default=str)})
         name = f"{facts['epoch']:06}-{facts['batch']:09}-{_name_end(content)}"
-        with atomic_write(self.folder / name) as temporary:
-            temporary.write_bytes(content)
+        write_file(self.folder / name, content)
         for old in sorted(self.folder.glob("*.safetensors"))[:-GENERATIONS]:
             old.unlink(missing_ok=True)
 

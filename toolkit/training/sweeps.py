@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
-from toolkit.paths import STATE, atomic_write, make_folder, source_sha256, temporary_path
+from toolkit.paths import STATE, make_folder, source_sha256, temporary_path, write_file
 
 RESULT = "result.json"
 MOST_PROCESSES = 4  # each holds Python, torch and its data: about 600 MB
@@ -148,8 +148,7 @@ def _read_work(sent: Path) -> Work:
 
 
 def _keep(place: Path, job: Job, result: Result) -> None:
-    with atomic_write(place / RESULT) as temporary:
-        temporary.write_text(json.dumps({"job": job, **result}, indent=1) + "\n")
+    write_file(place / RESULT, json.dumps({"job": job, **result}, indent=1) + "\n")
     shutil.rmtree(place / STATE, ignore_errors=True)
 
 

