@@ -91,3 +91,24 @@ def test_labels_are_counted_by_the_new_order(examples):
     replace_last_layer(network, DIGITS, DIGITS[::-1])
     assert (predict_logits(network, digits.images).argmax(1).numpy() == 9 - digits.labels).mean() > 0.7
     assert np.unique(digits.labels).tolist() == list(range(10))
+
+
+class WithoutBias(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.output = nn.Linear(784, 10, bias=False)
+
+    def forward(self, images):
+        return self.output(images.flatten(1) / 255)
+
+    def get_classifier(self):
+        return self.output
+
+
+def test_a_last_layer_may_have_no_bias(examples):
+    digits, network = examples["Training Set"], WithoutBias()
+    kept = replace_last_layer(network, DIGITS, MIXED)
+    few = digits.take(np.flatnonzero(digits.labels < len(MIXED)))
+    assert balance_new_classes(network, few.images, few.labels, kept, MIXED) <= math.log(len(MIXED)) + 1e-6
+    assert network.output.bias is None
+    assert network.output.weight.shape == (7, 784)

@@ -44,7 +44,6 @@ class CNN(nn.Module):
         self.hidden = nn.Sequential(
             nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels[-1] * side * side, hidden), nn.ReLU()
         )
-        self.inputs = hidden
         self.output = nn.Sequential(nn.Dropout(dropout), nn.Linear(hidden, classes))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -53,10 +52,6 @@ class CNN(nn.Module):
     def get_classifier(self) -> nn.Module:
         """timm's contract: the layer that gives the logits."""
         return self.output[1]
-
-    def reset_classifier(self, num_classes: int) -> None:
-        """timm's contract: a new last layer."""
-        self.output[1] = nn.Linear(self.inputs, num_classes)
 
 
 def _block(inputs: int, outputs: int, norm: Norm | None, convolutions: int) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""A last layer for other classes, by timm's contract: ``get_classifier`` and ``reset_classifier``."""
+"""A last layer for other classes, by timm's contract: ``get_classifier``."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from toolkit.models.pixels import predict_logits, see_inputs
 
 
 def classifier_of(network: nn.Module) -> nn.Linear:
-    """The layer that gives the logits; a ``ToolkitError`` where it is no ``nn.Linear`` or cannot be replaced."""
+    """The layer that gives the logits; a ``ToolkitError`` where it is no ``nn.Linear``."""
     get = getattr(network, "get_classifier", None)
-    layer = get() if get and hasattr(network, "reset_classifier") else None
+    layer = get() if get else None
     if not isinstance(layer, nn.Linear):
         raise ToolkitError(
             f"The last layer of this network, {type(layer).__name__}, cannot be replaced by one for other classes. "
-            "Choose a network with get_classifier() and reset_classifier() whose last layer is nn.Linear."
+            "Choose a network with get_classifier() whose last layer is nn.Linear."
         )
     return layer
 
@@ -41,16 +41,12 @@ def replace_last_layer(network: nn.Module, known: Sequence[str], wanted: Sequenc
     kept = [name for name in wanted if name in known]
     if list(known) == list(wanted):
         return kept
-    old, training = classifier_of(network), network.training
-    with torch.random.fork_rng():  # the new layer's own random weights are not used
-        network.reset_classifier(len(wanted))  # type: ignore[operator]
-    new = classifier_of(network).to(old.weight.device, old.weight.dtype)
-    with torch.no_grad():
-        for tensor, former in ((new.weight, old.weight), (new.bias, old.bias)):
-            tensor.zero_()
-            for name in kept:
-                tensor[list(wanted).index(name)] = former[list(known).index(name)]
-    network.train(training)
+    layer = classifier_of(network)
+    layer.out_features = len(wanted)
+    for name, former in [*layer.named_parameters()]:  # it may have no bias
+        rows = former.new_zeros(len(wanted), *former.shape[1:])
+        rows[[*map(wanted.index, kept)]] = former.detach()[[*map(known.index, kept)]]
+        layer.register_parameter(name, nn.Parameter(rows))
     return kept
 
 
@@ -71,7 +67,7 @@ def balance_new_classes(
         return float(functional.cross_entropy(logits + bias * new, targets))
 
     bias = 0.0
-    if new.any() and not new.all():
+    if layer.bias is not None and new.any() and not new.all():
         from scipy.optimize import minimize_scalar
 
         bias = float(minimize_scalar(loss, bounds=(-50, 50), method="bounded").x)
@@ -81,6 +77,6 @@ def balance_new_classes(
     if first <= math.log(len(classes)) or not new.any():
         return first
     with torch.no_grad():
-        layer.weight.zero_()
-        layer.bias.zero_()
+        for parameter in layer.parameters():
+            parameter.zero_()
     return math.log(len(classes))

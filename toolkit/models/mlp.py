@@ -39,7 +39,3 @@ class MLP(nn.Module):
     def get_classifier(self) -> nn.Linear:
         """timm's contract: the layer that gives the logits."""
         return self.output
-
-    def reset_classifier(self, num_classes: int) -> None:
-        """timm's contract: a new last layer."""
-        self.output = nn.Linear(self.output.in_features, num_classes)

@@ -28,10 +28,6 @@ class TimmNetwork(nn.Module):
         """timm's contract: the layer that gives the logits."""
         return self.network.get_classifier()  # type: ignore[operator]
 
-    def reset_classifier(self, num_classes: int) -> None:
-        """timm's contract: a new last layer."""
-        self.network.reset_classifier(num_classes)  # type: ignore[operator]
-
     def group_matcher(self, coarse: bool = True) -> Callable[[str], int]:
         """timm's contract: the place of a parameter's layer group, from input to output."""
         own = self.network.group_matcher(coarse=coarse)  # type: ignore[operator]
