@@ -8,6 +8,7 @@ Needs   digits in Training Set and Validation Set, or MNIST (fetched once).
 Expect  lr_find.png with the suggestions marked, the numbers in lr_find.json.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 
 from toolkit.data.image_sets import load_sets
@@ -59,7 +60,7 @@ def run(
         print(f"Layers: {freezing}")
         found = find_learning_rate(learner, lowest, highest, iterations)
 
-        run.write_json("lr_find.json", found.as_record())
+        run.write_json("lr_find.json", asdict(found))
         figure = plot_learning_rates(found, None, f"{Path(model).name} on {data}, batches of {batch_size}")
         save_figure(figure, run.folder / "lr_find.png")
         for rule, rate in found.suggestions.items():

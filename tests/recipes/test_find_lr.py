@@ -16,7 +16,7 @@ def test_it_draws_the_curve_of_any_model(digits, small_model, capsys):
 
 
 def test_a_new_network_will_do(digits):
-    assert find_lr.run(model="mlp", digits=digits, iterations=50).suggestion > 0
+    assert find_lr.run(model="mlp", digits=digits, iterations=50).suggestion[1] > 0
 
 
 @pytest.mark.usefixtures("brief")

@@ -40,8 +40,9 @@ def test_training_after_it_is_the_same_bit_for_bit(examples, architecture):
 def test_eighty_images_are_enough(examples, batch_size):
     found = find_learning_rate(make(examples, "mlp", batch_size))
     assert len(found.rates) == len(found.losses) > 20
-    assert found.suggestion_rule == "valley"
-    assert 1e-6 < found.suggestion < 10
+    rule, rate = found.suggestion
+    assert rule == "valley"
+    assert 1e-6 < rate < 10
     assert found.rates == sorted(found.rates)
 
 

@@ -1,6 +1,6 @@
 """The fine-tuning experiment: from a published model and two sets of digits to a run's folder."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from toolkit.classes import things
@@ -50,13 +50,15 @@ def finetune(run: Run, layers: int | None) -> Scores:
     learner, freezing = make_adapting_learner(network, sets.training, sets.validation, how, seed, place)
     print(f"Layers: {freezing}")
     found = find_learning_rate(learner)
-    reason = "as asked (--lr)" if lr is not None else f"the finder's '{found.suggestion_rule}'"
-    lr = found.suggestion if lr is None else lr
+    reason = "as asked (--lr)"
+    if lr is None:
+        rule, lr = found.suggestion
+        reason = f"the finder's '{rule}'"
     print(f"Learning rate: {lr:.2e}, {reason}")
     run.options.update(lr=lr)
     run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
     run.facts.update(lr_reason=reason, learning=freezing.names("learning"), frozen=freezing.names("frozen"))
-    run.write_json("lr_find.json", found.as_record())
+    run.write_json("lr_find.json", asdict(found))
     save_figure(plot_learning_rates(found, lr, f"{run.recipe}: learning rates"), run.folder / "lr_find.png")
 
     rates = layer_rates(freezing, replace(how, lr=lr))

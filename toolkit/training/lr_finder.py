@@ -2,7 +2,7 @@
 
 import math
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from fastai.callback.schedule import Learner, LRFinder, ParamScheduler, minimum, steep, valley
@@ -28,26 +28,17 @@ class LearningRates:
     suggestions: dict[str, float]
 
     @property
-    def suggestion_rule(self) -> str:
-        """The rule to follow: ``valley``, fastai's own choice, or the next one that found something.
+    def suggestion(self) -> tuple[str, float]:
+        """The rule to follow and its rate: ``valley``, fastai's own choice, or the next one that found something.
 
         Raises ``ToolkitError`` when none did.
         """
-        for rule in self.suggestions:
-            return rule
+        for suggestion in self.suggestions.items():
+            return suggestion
         raise ToolkitError(
             "The learning-rate finder saw the loss diverge at once, so there is no curve to read. "
             "Choose a rate yourself (--lr), or start from a model that fits the data better."
         )
-
-    @property
-    def suggestion(self) -> float:
-        """The rate that rule suggests."""
-        return self.suggestions[self.suggestion_rule]
-
-    def as_record(self) -> dict[str, object]:
-        """What ``lr_find.json`` keeps."""
-        return asdict(self)
 
 
 def find_learning_rate(
