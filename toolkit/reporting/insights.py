@@ -117,12 +117,9 @@ def insights(factor: Factor, images: int) -> list[str]:
     if others:
         low, *_, high = sorted(finished, key=lambda level: statistics.mean(level.gaps))
         fast, *_, slow = sorted(finished, key=lambda level: level.seconds_per_epoch)
-        facts |= {"low": low.label, "high": high.label, "fast": fast.label, "slow": slow.label}
-        facts |= {
-            "low_gap": _points(statistics.mean(low.gaps), "+"),
-            "high_gap": _points(statistics.mean(high.gaps), "+"),
-        }
-        facts |= {"fast_seconds": fast.seconds_per_epoch, "slow_seconds": slow.seconds_per_epoch}
+        for name, level in {"low": low, "high": high, "fast": fast, "slow": slow}.items():
+            gap, seconds = _points(statistics.mean(level.gaps), "+"), level.seconds_per_epoch
+            facts |= {name: level.label, f"{name}_gap": gap, f"{name}_seconds": seconds}
         sentences += [told("factor", facts, "gaps"), told("factor", facts, "seconds")]
     return [sentence for sentence in sentences if sentence]
 

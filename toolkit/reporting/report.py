@@ -237,13 +237,9 @@ def _misread(mistakes: Mistakes) -> str:
     common = [pair for pair in mistakes.pairs if pair[2] >= OFTEN][:3]
     names = [f"{'all' if n == of else f'{n} of the'} {of} images of {true} as {read}" for true, read, n, of in common]
     right, wrong = mistakes.sure
-    facts: dict[str, Any] = {
-        "n": mistakes.n,
-        "count": sum(pair[2] for pair in mistakes.pairs),
-        "right": percent(right, 0),
-        "wrong": percent(wrong, 0),
-    }
-    facts["pairs"], share = listed(names), 0.0
+    facts: dict[str, Any] = {"n": mistakes.n, "count": sum(pair[2] for pair in mistakes.pairs), "pairs": listed(names)}
+    facts |= {"right": percent(right, 0), "wrong": percent(wrong, 0)}
+    share = 0.0
     if common and mistakes.explained:
         facts["true"], facts["read"], *_ = common[0]
         facts["half"], share = mistakes.where(facts["true"], facts["read"])
@@ -307,12 +303,9 @@ def _went_wrong(evidence: Evidence) -> dict[str, Any]:
         idle += [f"{listed(names)} ({layers})"] if names else []
     for own in (evidence.last, evidence.more):
         best, end = best_epoch(own.history), own.history[-1]
-        losses = {
-            "before": nats(best.training_loss),
-            "after": nats(end.training_loss),
-            "last": nats(end.validation_loss),
-        }
-        facts = {"name": own.name, "epoch": best.epoch, "lowest": nats(best.validation_loss), **losses}
+        facts = {"name": own.name, "epoch": best.epoch}
+        facts |= {"lowest": nats(best.validation_loss), "last": nats(end.validation_loss)}
+        facts |= {"before": nats(best.training_loss), "after": nats(end.training_loss)}
         calm = "lowest_at_end" if best is end else "not_overfitted"
         said.append(told("wrong", facts, "overfitted" if overfitted(own.history) else calm))
     facts = {"diverged": listed(diverged), "bad": listed(bad), "idle": "; ".join(idle)}
@@ -384,11 +377,8 @@ def _tested(tested: Mapping[str, Any]) -> str:
     best = [CALLED[way] for way, own in ways.items() if own["mean"] > most - 1e-9]
     pairs = [pair for pair in tested["pairs"] if pair.first == ALONE]
     largest = max(pairs, key=lambda pair: abs(pair.difference))
-    shown = [
-        f"{CALLED[pair.second]} {100 * pair.difference:+.1f} points (p = {pair.test.p:.2g})"
-        for pair in pairs
-        if pair.test.shown
-    ]
+    differ = [pair for pair in pairs if pair.test.shown]
+    shown = [f"{CALLED[pair.second]} {100 * pair.difference:+.1f} points (p = {pair.test.p:.2g})" for pair in differ]
     facts = {"ways": listed(best, "or"), "most": percent(most), "shown": listed(shown), "n": tested["n"]}
     facts |= {"points": 100 * largest.difference, "largest": CALLED[largest.second], "images": largest.images}
     facts |= {"p": min(pair.test.p for pair in pairs), "before": percent(before["mean"]) if before else ""}
