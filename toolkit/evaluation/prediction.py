@@ -68,8 +68,7 @@ def predict_files(
 ) -> list[Answer]:
     """The ``top`` likeliest of ``classes`` for each photo or drawing of one; three, or all, if not given.
 
-    ``least`` is the evidence below which an image shows none of them. Raises ``ToolkitError`` naming the first file
-    that is no readable image.
+    ``least`` is the evidence below which an image shows none of them. A ``ToolkitError`` names a file that is no image.
     """
     images = {}
     for path in paths:

@@ -18,8 +18,7 @@ MANY = 30  # classes from which on a confusion matrix cannot be read any more
 class Scores:
     """How a model did on ``n`` images.
 
-    ``confusion`` has one row per true class and one column per predicted class, both as in ``classes``; ``loss`` is
-    the mean cross entropy in nats.
+    ``confusion`` has a row per true and a column per predicted class; ``loss`` is the mean cross entropy in nats.
     """
 
     confusion: tuple[tuple[int, ...], ...]

@@ -74,7 +74,7 @@ def images_to_show(only_first: float, only_second: float) -> int | None:
 
     ``only_first`` and ``only_second`` are the shares of images that only one of the two models reads right;
     ``None`` where they are equal. Connor, "Sample size for testing differences in proportions for the paired-sample
-    design", Biometrics 43 (1987).
+    design", 1987.
     """
     from scipy.stats import norm
 

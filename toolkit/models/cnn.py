@@ -21,9 +21,8 @@ NORMS: dict[str, Norm | None] = {
 class CNN(nn.Module):
     """Blocks of 3x3 convolutions, each block halving the image, then one hidden layer.
 
-    Input (N, 1, 28, 28) raw pixels, output (N, C) logits for C ``classes``. ``channels`` has one entry per block,
-    which holds so many ``convolutions``; ``norm`` (batch, layer or none) comes before their ReLU. ``dropout`` precedes
-    the last two layers.
+    Input (N, 1, 28, 28) raw pixels, output (N, C) logits for C ``classes``. ``channels`` has one entry per block of
+    so many ``convolutions``, ``norm`` (batch, layer, none) precedes their ReLU, ``dropout`` the last two layers.
     """
 
     def __init__(

@@ -25,10 +25,7 @@ def classifier_of(network: nn.Module) -> nn.Linear:
 
 
 def see_features(network: nn.Module, images: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
-    """Logits (N, C) for images (N, 1, 28, 28), and the features, float32 (N, F), that the last layer made them of.
-
-    The features are scaled to length 1. Raises what ``classifier_of`` raises.
-    """
+    """Logits (N, C) for images (N, 1, 28, 28), and the last layer's features, float32 (N, F), scaled to length 1."""
     logits, seen = see_inputs(network, images, {"last": classifier_of(network)})
     return logits, functional.normalize(seen["last"]).numpy()
 

@@ -25,8 +25,7 @@ class LayerGroup:
 def layer_groups(network: nn.Module) -> list[LayerGroup]:
     """The layer groups that ``network.group_matcher`` (timm's contract) forms, from input to output.
 
-    Without one, each part of the network with parameters is a group, in the order of their definition; of a sequence
-    of sequences each of these.
+    Without one, each part with parameters is a group, in the order of definition; of a sequence of sequences each.
     """
     members = _members(network)
     parts = [[path.removeprefix("network.").split(".") for path in paths] for paths in members]

@@ -16,8 +16,7 @@ def resnet(
 
     Input (N, 1, 28, 28) raw pixels, output (N, C) logits for C ``classes``. timm's stem would shrink 28x28 to 7x7
     before the first block. Here its three 3x3 convolutions work at full resolution and only pooling halves it, so the
-    four stages see 14, 7, 4 and 2 pixels a side. ``blocks`` is the number of basic blocks in each stage;
-    ``dropout`` precedes the classifier.
+    four stages, of so many ``blocks``, see 14, 7, 4 and 2 pixels a side. ``dropout`` precedes the classifier.
     """
     network = timm.create_model(
         "resnet18",

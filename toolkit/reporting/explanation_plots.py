@@ -59,10 +59,7 @@ def tinted(explained: Explanation) -> np.ndarray:
 
 
 def plot_mistakes(explained: Sequence[Explanation], most: int = 12, alike: int = 4) -> Figure:
-    """Misread images with the class read and its probability, and below each what spoke for it, on a page's width.
-
-    Of equal mistakes the first ``alike`` are shown.
-    """
+    """Misread images, ``alike`` of equal ones at most, with the class read, its probability, and what spoke for it."""
     pairs = [(one.rival, one.answer) for one in explained]
     shown = [one for i, one in enumerate(explained) if pairs[:i].count(pairs[i]) < alike][:most]
     columns = max(8, len(shown))  # a single one is not blown up

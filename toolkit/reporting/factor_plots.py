@@ -20,8 +20,7 @@ WAY_COLOURS = ("#7F7F7F", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2")
 def plot_factor(factor: Factor, images: tuple[int, int]) -> Figure:
     """Loss and share of misread images, epoch by epoch: each seed a thin line, their mean a thick one.
 
-    ``images`` are the numbers of training and validation images. Both scales are logarithmic, or the
-    slowest value would flatten all others.
+    ``images`` are how many to train and to validate. Scales are logarithmic, or the slowest would flatten all others.
     """
     figure = Figure(figsize=(9, 6.4), layout="constrained")
     grid = figure.subplots(2, 2, sharex=True, sharey="row")

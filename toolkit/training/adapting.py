@@ -118,8 +118,7 @@ def adapt(
 ) -> list[Epoch]:
     """Fine-tune ``network`` in place, quietly; it keeps the weights of the last epoch. ``saved`` as in ``fit``.
 
-    The same ``seed`` gives the same order of images whatever ``how`` says, so that two ways can be compared pair by
-    pair.
+    The same ``seed`` gives the same order of images whatever ``how`` says: two ways can be compared pair by pair.
     """
     history = []
     if how.head_epochs:

@@ -106,12 +106,9 @@ class StopEarly(Callback):
 
 @freely_named
 class StopAtNonFiniteLoss(Callback):
-    """Ends training when the loss is infinite or not a number, and keeps the ``complaint``.
+    """Ends training when the loss is infinite or not a number, and keeps the complaint."""
 
-    It does not raise it itself: fastai would wrap it in lines of its own.
-    """
-
-    complaint = ""
+    complaint = ""  # fastai would wrap an error in lines of its own
 
     def after_loss(self) -> None:
         if self.loss.device.type != "cuda":  # Python would wait for the GPU at every step

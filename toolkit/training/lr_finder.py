@@ -29,10 +29,7 @@ class LearningRates:
 
     @property
     def suggestion(self) -> tuple[str, float]:
-        """The rule to follow and its rate: ``valley``, fastai's own choice, or the next one that found something.
-
-        Raises ``ToolkitError`` when none did.
-        """
+        """The first rule that found something and its rate; a ``ToolkitError`` when none did."""
         for suggestion in self.suggestions.items():
             return suggestion
         raise ToolkitError(
@@ -48,8 +45,7 @@ def find_learning_rate(
 
     Weights, buffers, optimizer, order of the data and every random state are afterwards what they were, so
     training gives the same weights bit for bit with and without it. Small sets are walked through as
-    often as needed. Raises ``ToolkitError`` when there can be no curve: under 20 iterations, or rates that do
-    not grow.
+    often as needed. Raises ``ToolkitError`` for under 20 iterations, or rates that do not grow.
     """
     if iterations < 20:
         raise ToolkitError(f"{iterations} iterations make no curve. Choose 20 or more.")
@@ -90,7 +86,7 @@ def _range_test(learner: Learner, lowest: float, highest: float, iterations: int
     shown = slice(SKIPPED_START, min(finite, len(losses) - SKIPPED_END))
     rates, losses = rates[shown], losses[shown]
     suggestions = {}
-    for rule in (valley, steep, minimum):
+    for rule in (valley, steep, minimum):  # fastai's own choice first
         with suppress(IndexError, RuntimeError, ValueError):  # the curve is too short for this rule
             suggestions[rule.__name__] = float(rule(rates, losses, iterations)[0])
     return LearningRates(rates.tolist(), losses.tolist(), suggestions)

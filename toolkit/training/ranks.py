@@ -25,10 +25,7 @@ Found = TypeVar("Found")
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[None]:
-    """Lets the ranks reach each other, by NCCL between GPUs, by gloo between CPUs; a process alone needs nothing.
-
-    Raises ``ToolkitError`` where another rank is gone.
-    """
+    """Lets the ranks reach each other; a process alone needs nothing. A ``ToolkitError`` where another rank is gone."""
     if world_size() == 1:
         yield
         return

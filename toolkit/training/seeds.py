@@ -10,10 +10,7 @@ from toolkit.errors import ToolkitError
 
 
 def seed_everything(seed: int) -> None:
-    """Fix Python's, NumPy's and torch's random states and ask for repeatable algorithms.
-
-    Raises ``ToolkitError`` for a seed outside 0 to 2**32 - 1, what all of them take.
-    """
+    """Fix Python's, NumPy's and torch's random states, with repeatable algorithms; ``seed`` is from 0 to 2**32 - 1."""
     if not 0 <= seed < 2**32:
         raise ToolkitError(f"The seed {seed} cannot be used. Choose one from 0 to {2**32 - 1}.")
     set_seed(seed, reproducible=True)

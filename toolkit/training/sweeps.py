@@ -50,8 +50,7 @@ def run_jobs(
     its data and models by content. Each result is written as soon as it is there, and comes with its ``place``.
     ``work`` must be a module's function, or a ``partial`` of one with data that all jobs share; it runs in
     ``processes`` processes (``choose_processes``), or wherever the ``cluster`` has a free core, each with one thread.
-    What was begun before ``since``, in seconds since 1970, does not count. Raises ``ToolkitError`` when a process
-    dies.
+    What was begun before ``since``, in seconds since 1970, does not count. A ``ToolkitError`` where a process dies.
     """
     if cluster and processes:
         raise ToolkitError("--processes are this machine's; a cluster has its own. Leave --processes or --cluster out.")

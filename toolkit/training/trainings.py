@@ -84,8 +84,7 @@ def train_all(
 ) -> list[list[Outcome]]:
     """For every setting its outcomes by seed; what ``folder`` already holds ``since`` then is not trained again.
 
-    On the CPU the trainings run side by side, each on one core: two small networks on a core each take less time
-    than one after the other on both.
+    On the CPU they run side by side: two small networks on a core each take less time than in turn on both.
     """
     data = {"data": parts.digest, "device": device.type}
     jobs = [{"setting": asdict(setting), "seed": seed, **data} for setting in settings for seed in seeds]
