@@ -8,6 +8,7 @@ speaks, here the largest logit above the mean of all.
 """
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,17 +65,13 @@ def calibrate(network: nn.Module, logits: torch.Tensor, labels: np.ndarray) -> t
     at 1 for fewer than ``ENOUGH`` images, where its interval holds 1, and for a last layer that is no ``nn.Linear``.
     """
     targets = torch.from_numpy(labels)
-    temperature, interval = fit_temperature(logits, targets)
-    try:
-        last = classifier_of(network)
-    except ToolkitError:
-        last = None
-    if last is None or len(labels) < ENOUGH or interval[0] <= 1 <= interval[1]:
-        temperature = 1.0
-    else:
-        with torch.no_grad():
-            for parameter in last.parameters():  # it may have no bias
-                parameter.div_(temperature)
+    fitted, interval = fit_temperature(logits, targets)
+    temperature = 1.0
+    if len(labels) >= ENOUGH and not interval[0] <= 1 <= interval[1]:
+        with torch.no_grad(), suppress(ToolkitError):
+            for parameter in classifier_of(network).parameters():  # it may have no bias
+                parameter.div_(fitted)
+            temperature = fitted
     scaled = logits / temperature
     chances, answers = torch.softmax(scaled, 1).max(1)
     sure, wrong = chances >= SURE, answers != targets

