@@ -48,8 +48,7 @@ class ModelCard:
     @property
     def least_evidence(self) -> float:
         """For an image that shows one of the classes no less may speak."""
-        least = self.calibration.get("least_evidence")
-        return -math.inf if least is None else float(least)
+        return float(self.calibration.get("least_evidence") or -math.inf)  # of 0 there is no less
 
 
 def save_model(folder: Path, network: nn.Module, card: ModelCard) -> ModelCard:
