@@ -27,6 +27,7 @@ def run(
     dropout: float | None = None,  # before the last layers; without it 0.2, where the network takes it
     label_smoothing: float = 0.05,  # share of the target spread over all classes
     augment: float = 1.0,  # strength of the distortion, 0 for none
+    teacher: str | None = None,  # published model, or several with commas, to learn from as well
     held_out: int = 5000,  # training images held back for validation
     seed: int = 0,  # fixes division, order, augmentation and weights
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given

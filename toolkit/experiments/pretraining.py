@@ -18,6 +18,7 @@ from toolkit.paths import STATE
 from toolkit.ranks import rank, world_size
 from toolkit.runs import Run
 from toolkit.training.devices import bfloat16_pays, choose_device
+from toolkit.training.distilling import load_teacher
 from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
 from toolkit.training.gpu import RecordedSteps
 from toolkit.training.ranks import TrainTogether, joined
@@ -48,9 +49,12 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str, usual: Augme
     distortion = augmentation(asked["augment"], usual)
     loaders = make_loaders(training, validation, asked["batch_size"], seed, place, distortion)
     extras: list[Callback] = [Autocast()] if bfloat16_pays(place) else []
+    if asked["teacher"]:
+        extras.append(load_teacher(asked["teacher"], training.classes, place))
     if world_size() > 1:
         extras.append(TrainTogether())
-    elif place.type == "cuda" and not is_own(asked["model"]):  # whose Python may decide from step to step
+    # not for a network whose Python may decide from step to step, nor with a teacher: a recorded step asks none
+    elif place.type == "cuda" and not is_own(asked["model"]) and not asked["teacher"]:
         extras.append(RecordedSteps())
     smoothing = asked["label_smoothing"]
     learner = make_learner(network, loaders, extras, weight_decay=asked["weight_decay"], label_smoothing=smoothing)
