@@ -36,7 +36,7 @@ def analyze(run: Run, make: Callable[..., Setting], values: Mapping[str, tuple[A
     asked = dict(run.options)
     seeds, seed, processes, cluster = (asked[name] for name in ("seeds", "seed", "processes", "cluster"))
     if seeds < 2:
-        raise ToolkitError(f"{seeds} seeds show no spread. Choose 2 or more, better 3.")
+        raise ToolkitError(f"{seeds} seed shows no spread. Choose 2 or more, better 3.")
     place = choose_device(asked["device"])
     parts = load_parts(asked["mnist"], asked["csv"], asked["split_seed"])
     print(parts, flush=True)

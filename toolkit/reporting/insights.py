@@ -48,7 +48,7 @@ def describe(setting: Setting) -> str:
     decay = "" if setting.decay == 1 else f", times {setting.decay:g} after every epoch"
     return (
         f"{setting.architecture} with {network}; learning rate {setting.learning_rate:g}{decay}; "
-        f"batch size {setting.batch_size}; {setting.epochs} epochs"
+        f"batch size {setting.batch_size}; {setting.epochs} epoch{'s' * (setting.epochs != 1)}"
     )
 
 
