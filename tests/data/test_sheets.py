@@ -341,7 +341,7 @@ def test_an_empty_template(tmp_path, judge):
         read_photo(photo, None, judge)
 
 
-def page_with_things(tmp_path, things: int) -> tuple[Path, Judge]:
+def page_with_things(tmp_path, things: int, sure_of_things: float = 0.2) -> tuple[Path, Judge]:
     """Two rows of five rings, below them so many triangles, and a judge who is sure of rings alone."""
     grey = np.full((600, 800), 225, np.uint8)
     for y in (100, 250):
@@ -354,7 +354,7 @@ def page_with_things(tmp_path, things: int) -> tuple[Path, Judge]:
     def read(images: np.ndarray) -> np.ndarray:
         ring = (images[:, 0, 12:16, 12:16].max(axis=(1, 2)) < 50) & (images[:, 0, 2:8].max(axis=(1, 2)) > 50)
         flat = (images[:, 0] > 50).any(axis=2).sum(axis=1) < 19
-        sure = np.where(ring & ~flat, 0.97, 0.2)
+        sure = np.where(ring & ~flat, 0.97, sure_of_things)
         return np.column_stack([sure, np.repeat((1 - sure)[:, None] / 9, 9, axis=1)])
 
     return tmp_path / "photo.png", Judge(read, DIGITS)
@@ -367,6 +367,13 @@ def test_what_is_no_digit_is_left_out_where_the_promise_needs_it(tmp_path):
     assert len(reading.boxes) == 10
     assert len(reading.skipped) == 2
     assert min(box[1] for box in reading.skipped) > 350
+
+
+def test_a_row_too_many_is_left_out_where_too_little_speaks_for_any_digit(tmp_path):
+    photo, judge = page_with_things(tmp_path, 1, sure_of_things=0.6)  # evidence 2.3, of a ring 5.1
+    rows = parse_rows("00000 00000")
+    assert len(read_photo(photo, rows, replace(judge, least=3.0)).skipped) == 1
+    assert read_photo(photo, rows, replace(judge, least=2.0)).counts == (5, 5, 1)
 
 
 def test_nothing_is_left_out_where_the_counts_are_right_or_stay_wrong_or_the_model_cannot_know(tmp_path):

@@ -1,5 +1,6 @@
 """From photos of sheets to images with labels: the right way up, in rows, counted, and looked over."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,18 +28,21 @@ BETWEEN = 0.75  # of a digit's height: a frame that lies further from every row 
 # probability of the likeliest digit below which there is none: of MNIST's 10,000 test digits and 373 on real photos
 # mnist_resnet is as unsure of none
 NO_DIGIT = 0.35
-NO_ROW = 0.75  # the same for all of a row that is one too many
 Rows = list[list[Digit]]  # as they were found
 PlacedRows = list[list[tuple[Place, Digit]]]  # after corrections, with the places before
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A model as a witness of images, uint8 (N, 1, 28, 28): its probabilities (N, C), the features (N, F) it sees."""
+    """A model as a witness of images, uint8 (N, 1, 28, 28): its probabilities (N, C), the features (N, F) it sees.
+
+    What shows less evidence than ``least`` it takes for none of its ``classes``.
+    """
 
     read: Callable[[np.ndarray], np.ndarray]
     classes: tuple[str, ...]
     see: Callable[[np.ndarray], np.ndarray] = lambda images: images.reshape(len(images), -1)
+    least: float = -math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,10 +191,12 @@ def _things(
     for row in _correct(sheet, turns, rows, corrections):
         found = [(place, digit) for place, digit in row if place[0]]  # what somebody framed is a digit
         if found:
-            chances = judge.read(np.stack([cut(sheet, digit, turns) for _, digit in found])[:, None]).max(axis=1)
-            things |= {place for (place, _), sure in zip(found, chances, strict=True) if sure < NO_DIGIT}
-            kept.append((float(chances.max()), {place for place, _ in found}))
-    while len(kept) > len(layout.rows or kept) and (least := min(kept, key=lambda row: row[0]))[0] < NO_ROW:
+            read = judge.read(np.stack([cut(sheet, digit, turns) for _, digit in found])[:, None])
+            things |= {place for (place, _), sure in zip(found, read.max(axis=1), strict=True) if sure < NO_DIGIT}
+            logits = np.log(np.maximum(read, 1e-30))  # less a constant of each image
+            evidence = logits.max(axis=1) - logits.mean(axis=1)
+            kept.append((float(evidence.max()), {place for place, _ in found}))
+    while len(kept) > len(layout.rows or kept) and (least := min(kept, key=lambda row: row[0]))[0] < judge.least:
         kept.remove(least)
         things |= least[1]
     return frozenset(things)

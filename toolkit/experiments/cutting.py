@@ -186,7 +186,7 @@ def judge_with(model: str) -> Judge:
     def read(images: np.ndarray) -> np.ndarray:
         return np.asarray(torch.softmax(predict_logits(network, images), dim=1).numpy())
 
-    return Judge(read, tuple(card.classes), lambda images: see_features(network, images)[1])
+    return Judge(read, tuple(card.classes), lambda images: see_features(network, images)[1], card.least_evidence)
 
 
 def _printed_division(readings: Sequence[Reading]) -> Division | None:
