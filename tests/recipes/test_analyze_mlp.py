@@ -51,7 +51,7 @@ def test_factors_are_analysed_and_the_best_setting_is_tested_once(idx_files, cap
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"seeds": 1}, "show no spread"),
+        ({"seeds": 1}, "shows no spread"),
         ({"batch_sizes": "16,x"}, "'x' is no whole number"),
         ({"processes": 0}, "1 or more"),
     ],
