@@ -18,7 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 import cv2
@@ -130,6 +130,8 @@ def measure(name: str, folder: Path, size: int) -> Cost:
     whole = peak_megabytes() + sum(peaks.values())
     if compared:
         beside.append(timed(compared))
+    for child in active_children():  # those of a sweep wait for the next, and this process would wait for them
+        child.terminate()
     return Cost(seconds, whole - before, whole, float(np.mean(beside)) if beside else 0.0)
 
 
