@@ -70,6 +70,11 @@ def test_who_was_given_up_early_is_compared_on_the_images_it_was_tried_on():
     assert row["loss_95_from"] == row["loss_95_to"] == pytest.approx(usual.loss * 3)
 
 
+def test_a_loss_may_be_nothing():
+    nothing, early = trial(usual_settings(1), loss=0.0), trial(usual_settings(1), "epochs", loss=0.1, folds=2)
+    assert early.as_row(nothing)["loss"] == pytest.approx(0.1)
+
+
 def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(work, tmp_path, cut_at_state):
     job = trial_jobs(usual_settings(1).change("epochs", 3), 2, 1, "", work.args[0].card)[1]
     cut_at_state(2, lambda: work(job, tmp_path / "cut"))

@@ -106,7 +106,8 @@ class Trial:
             loss, (low, high) = self.loss, self.interval
         elif not self.diverged:
             own, other, ends = self.beside(usual)
-            loss, low, high = (usual.loss / other * value for value in (own, *(other + end for end in ends)))
+            scale = usual.loss / other if other else 1.0
+            loss, low, high = (scale * value for value in (own, *(other + end for end in ends)))
         return {
             "new": self.factor,
             "layers": self.settings.how.layers or "all",
