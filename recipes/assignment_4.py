@@ -4,7 +4,7 @@
     python -m toolkit recipe assignment_4 --authors "Ada Lovelace" --words words.md --photo sheet.jpg
 
 Needs   a published MNIST model; the three sets; MNIST (fetched once).
-Expect  5 to 8 minutes on 2 CPU cores; the workbook, the report and the zip in the repository. Run again after an
+Expect  4 to 6 minutes on 2 CPU cores; the workbook, the report and the zip in the repository. Run again after an
         interruption, it goes on where it stopped. Test Set is opened once, after everything has been chosen.
 """
 

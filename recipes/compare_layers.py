@@ -58,8 +58,14 @@ def run(
             told = f"standard deviation over seeds {spread:.1f}, worst {worst:.1f}"
             print(f"{name:16} {mean:5.1f} % of {len(sets.validation)} ({told}), loss {own['loss']:.3f}")
         print(*pairs, sep="\n")
-        kept = {"pairs": [pair.as_record() for pair in pairs], "trainings": [result["place"] for result in results]}
-        run.write_json("comparison.json", {"n": len(sets.validation), "seeds": seeds, "ways": summaries, **kept})
+        record = {
+            "n": len(sets.validation),
+            "seeds": seeds,
+            "ways": summaries,
+            "pairs": [pair.as_record() for pair in pairs],
+            "trainings": [result["place"] for result in results],
+        }
+        run.write_json("comparison.json", record)
         save_figure(plot_comparison(by_way, len(sets.validation)), run.folder / "comparison.png")
         print(f"Run: {run.folder}")
     return summaries

@@ -34,8 +34,10 @@ def run(
         mnist, csv = (Path(options[name]) if options[name] else None for name in ("mnist", "csv"))
         cells = opening_cells(start, options["seed"], options["split_seed"], "csv" if csv else "mnist")
         beside: dict[str, bytes] = {}
-        bonus = "analyze_cnn", cnn, "Bonus: a convolutional network"
-        for place, folder, title in (("analyze_mlp", mlp, "One factor at a time"), bonus):
+        for place, folder, title in (
+            ("analyze_mlp", mlp, "One factor at a time"),
+            ("analyze_cnn", cnn, "Bonus: a convolutional network"),
+        ):
             if folder:
                 told = read_analysis(folder)
                 beside |= analysis_files(told, folder, place)

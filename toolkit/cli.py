@@ -310,9 +310,19 @@ def sheet_cut(
 
     division = parse_division(per_class) if per_class else None
     layouts = choose_layouts(photos, rows, digit, (division or USUAL_DIVISION).row)
-    corrected: dict[str, Any] = {"skip": skip or (), "label": label or (), "add": add or ()}
-    how: dict[str, Any] = {"accept": accept, "replace": replace, "seed": seed, "division": division, "model": model}
-    cut_sheets(photos, layouts, out=out, **corrected, **how)
+    cut_sheets(
+        photos,
+        layouts,
+        out=out,
+        skip=skip or (),
+        label=label or (),
+        add=add or (),
+        accept=accept,
+        replace=replace,
+        seed=seed,
+        division=division,
+        model=model,
+    )
 
 
 @sheet.command("template")

@@ -370,10 +370,11 @@ def test_what_is_no_digit_is_left_out_where_the_promise_needs_it(tmp_path):
 
 
 def test_a_row_too_many_is_left_out_where_too_little_speaks_for_any_digit(tmp_path):
-    photo, judge = page_with_things(tmp_path, 1, sure_of_things=0.6)  # evidence 2.3, of a ring 5.1
+    photo, judge = page_with_things(tmp_path, 1, sure_of_things=0.6)
     rows = parse_rows("00000 00000")
-    assert len(read_photo(photo, rows, replace(judge, least=3.0)).skipped) == 1
-    assert read_photo(photo, rows, replace(judge, least=2.0)).counts == (5, 5, 1)
+    assert read_photo(photo, rows, judge).counts == (5, 5, 1)
+    judge = replace(judge, none=lambda images: judge.read(images).max(axis=1) < 0.7)
+    assert len(read_photo(photo, rows, judge).skipped) == 1
 
 
 def test_nothing_is_left_out_where_the_counts_are_right_or_stay_wrong_or_the_model_cannot_know(tmp_path):

@@ -52,8 +52,10 @@ def load_mnist(folder: Path | None = None) -> TrainingAndTest:
     """
     files = mnist_files(folder)
     arrays = [parse_idx(files[name], name) for name in SHA256]
-    pairs = arrays[:2], arrays[2:]
-    return TrainingAndTest(*(LabelledImages(pixels[:, None], n.astype(np.int64), DIGITS) for pixels, n in pairs))
+    training, test = (
+        LabelledImages(pixels[:, None], labels.astype(np.int64), DIGITS) for pixels, labels in (arrays[:2], arrays[2:])
+    )
+    return TrainingAndTest(training, test)
 
 
 def mnist_files(folder: Path | None = None) -> dict[str, Content]:

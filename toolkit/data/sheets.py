@@ -1,6 +1,5 @@
 """From photos of sheets to images with labels: the right way up, in rows, counted, and looked over."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,13 +35,13 @@ PlacedRows = list[list[tuple[Place, Digit]]]  # after corrections, with the plac
 class Judge:
     """A model as a witness of images, uint8 (N, 1, 28, 28): its probabilities (N, C), the features (N, F) it sees.
 
-    What shows less evidence than ``least`` it takes for none of its ``classes``.
+    ``none`` says which images it takes for none of its ``classes``, bool (N,).
     """
 
     read: Callable[[np.ndarray], np.ndarray]
     classes: tuple[str, ...]
     see: Callable[[np.ndarray], np.ndarray] = lambda images: images.reshape(len(images), -1)
-    least: float = -math.inf
+    none: Callable[[np.ndarray], np.ndarray] = lambda images: np.zeros(len(images), bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,21 +184,20 @@ def _knows(judge: Judge, layout: Layout) -> bool:
 def _things(
     sheet: Sheet, turns: int, rows: Rows, corrections: Corrections, layout: Layout, judge: Judge
 ) -> frozenset[Place]:
-    """The places of what the judge takes for no digit, and of the least sure of too many rows."""
+    """The places of what the judge is too unsure of to be a digit, and of rows too many that it takes for none."""
     things: set[Place] = set()
-    kept = []
-    for row in _correct(sheet, turns, rows, corrections):
-        found = [(place, digit) for place, digit in row if place[0]]  # what somebody framed is a digit
-        if found:
-            read = judge.read(np.stack([cut(sheet, digit, turns) for _, digit in found])[:, None])
-            things |= {place for (place, _), sure in zip(found, read.max(axis=1), strict=True) if sure < NO_DIGIT}
-            logits = np.log(np.maximum(read, 1e-30))  # less a constant of each image
-            evidence = logits.max(axis=1) - logits.mean(axis=1)
-            kept.append((float(evidence.max()), {place for place, _ in found}))
-    while len(kept) > len(layout.rows or kept) and (least := min(kept, key=lambda row: row[0]))[0] < judge.least:
-        kept.remove(least)
-        things |= least[1]
-    return frozenset(things)
+    rows_of_none: list[tuple[float, set[Place]]] = []
+    placed = [[entry for entry in row if entry[0][0]] for row in _correct(sheet, turns, rows, corrections)]
+    placed = [row for row in placed if row]  # what somebody framed is a digit
+    for row in placed:
+        places = [place for place, _ in row]
+        images = np.stack([cut(sheet, digit, turns) for _, digit in row])[:, None]
+        chances = judge.read(images).max(axis=1)
+        things |= {place for place, sure in zip(places, chances, strict=True) if sure < NO_DIGIT}
+        if judge.none(images).all():
+            rows_of_none.append((float(chances.max()), set(places)))
+    too_many = max(0, len(placed) - len(layout.rows or placed))
+    return frozenset(things.union(*(places for _, places in sorted(rows_of_none, key=lambda row: row[0])[:too_many])))
 
 
 def _correct(sheet: Sheet, turns: int, rows: Rows, corrections: Corrections) -> PlacedRows:

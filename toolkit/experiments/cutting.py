@@ -17,6 +17,7 @@ from toolkit.data.sheet_layout import Layout, parse_rows
 from toolkit.data.sheets import Judge, Reading, labels_of, read_photo
 from toolkit.data.splits import USUAL_DIVISION, Division, assign_sets
 from toolkit.errors import ToolkitError
+from toolkit.evaluation.calibration import evidence
 from toolkit.evaluation.doubts import find_doubts
 from toolkit.evaluation.scores import predict_logits
 from toolkit.images.likeness import doubt_labels
@@ -186,7 +187,10 @@ def judge_with(model: str) -> Judge:
     def read(images: np.ndarray) -> np.ndarray:
         return np.asarray(torch.softmax(predict_logits(network, images), dim=1).numpy())
 
-    return Judge(read, tuple(card.classes), lambda images: see_features(network, images)[1], card.least_evidence)
+    def none(images: np.ndarray) -> np.ndarray:
+        return (evidence(predict_logits(network, images)) < card.least_evidence).numpy()
+
+    return Judge(read, tuple(card.classes), lambda images: see_features(network, images)[1], none)
 
 
 def _printed_division(readings: Sequence[Reading]) -> Division | None:

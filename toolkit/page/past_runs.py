@@ -44,7 +44,8 @@ class PastRun:
 
     def details(self) -> dict[str, Any]:
         """That, and the numbers behind its curves as far as there are any yet."""
-        history, rates = list[dict[str, str]](), dict[str, Any]()
+        history: list[dict[str, str]] = []
+        rates: dict[str, Any] = {}
         with suppress(ToolkitError, csv.Error):
             lines = read_file(self.folder / "history.csv").decode(errors="replace").splitlines()
             history = list(csv.DictReader(lines, restkey="more"))

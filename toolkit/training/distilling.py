@@ -32,7 +32,7 @@ class LearnFrom(Callback):
 
 
 def load_teacher(models: str, classes: Sequence[str], device: torch.device) -> LearnFrom:
-    """Those that are named with commas between; a ``ToolkitError`` where they know other ``classes``."""
+    """Lets a network learn from ``models``, named with commas; a ``ToolkitError`` where they know other ``classes``."""
     network, card = load_averaged(models, views=False)
     if list(classes) != card.classes:
         raise ToolkitError(
