@@ -11,6 +11,17 @@ from toolkit.paths import ROOT
 from toolkit.reporting.hand_in import set_files, source_files, strip_card, strip_jpeg, write_zip
 
 
+@pytest.mark.parametrize("other", [b"no zip", None])
+def test_another_hand_in_of_the_same_name_is_not_lost(tmp_path, other):
+    path = write_zip(tmp_path / "12.zip", {"Report.pdf": b"report"})
+    if other:
+        path.write_bytes(other)
+    before = path.read_bytes()
+    with pytest.raises(ToolkitError, match="another hand-in"):
+        write_zip(path, {"12.ipynb": b"{}"})
+    assert path.read_bytes() == before
+
+
 def test_the_source_is_complete_and_nothing_else():
     files = source_files()
     assert {"toolkit/cli.py", "recipes/hand_in.py", "README.md", "checkpoints/mnist_mlp/model.json"} <= set(files)

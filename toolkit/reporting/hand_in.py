@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from toolkit.classes import RESERVED
@@ -72,7 +73,15 @@ def strip_card(content: bytes) -> bytes:
 
 
 def write_zip(path: Path, files: Mapping[str, bytes]) -> Path:
-    """Write ``files``, by their path in the zip; on a full disk or an interruption nothing is left of it."""
+    """Write ``files``, by their path in the zip; on a full disk or an interruption nothing is left of it.
+
+    A ``ToolkitError`` where ``path`` exists and holds none of them: it is somebody's other work.
+    """
+    if path.exists():
+        with zipfile.ZipFile(path) if zipfile.is_zipfile(path) else nullcontext() as archive:
+            held = archive.namelist() if archive else []
+        if files.keys().isdisjoint(held):  # both assignments name their zip by the same ids
+            raise ToolkitError(f"{path} is another hand-in. Move it away, or name another place with --out.")
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name, LONG_AGO)
