@@ -1,12 +1,11 @@
 """What one factor does: the trainings of each of its values side by side, and which differences are more than luck."""
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.stats import t as student
+from scipy.stats import tukey_hsd
 
 from toolkit.training.history import best_epoch
 from toolkit.training.trainings import Outcome, Setting
@@ -93,17 +92,18 @@ class Difference:
         return not self.low <= 0 <= self.high
 
 
-def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
-    """``first`` minus ``second`` over seeds, with Welch's interval, which allows unequal spreads (1947)."""
-    mean = statistics.mean(first) - statistics.mean(second)
-    if len(first) < 2 or len(second) < 2:
-        return Difference(mean, -math.inf, math.inf)
-    errors = [statistics.variance(group) / len(group) for group in (first, second)]
-    if sum(errors) == 0:
-        return Difference(mean, mean, mean)
-    freedom = sum(errors) ** 2 / sum(e**2 / (len(g) - 1) for e, g in zip(errors, (first, second), strict=True))
-    half = float(student.ppf(0.975, freedom)) * math.sqrt(sum(errors))
-    return Difference(mean, mean - half, mean + half)
+def leads(best: Level, others: Sequence[Level]) -> list[Difference]:
+    """How much better ``best`` is than each of the ``others``, by the seeds' accuracies, with Tukey's intervals (1949).
+
+    They hold for all pairs at once. With Welch's interval for each pair, the best of four equal values is called better
+    than another in 13 % of analyses with 3 seeds, not 5 %. All levels have 2 trainings or more that came to their end.
+    """
+    means = [best.accuracy - level.accuracy for level in others]
+    groups = [level.accuracies for level in (best, *others)]
+    if len(groups) < 2 or not any(statistics.pvariance(group) for group in groups):
+        return [Difference(mean, mean, mean) for mean in means]
+    found = tukey_hsd(*groups).confidence_interval(0.95)
+    return [Difference(mean, float(found.low[0, i]), float(found.high[0, i])) for i, mean in enumerate(means, 1)]
 
 
 @dataclass(frozen=True)

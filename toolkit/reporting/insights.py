@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from toolkit.evaluation.factors import Analysis, Factor, Level, difference
+from toolkit.evaluation.factors import Analysis, Factor, Level, leads
 from toolkit.evaluation.statistics import nats
 from toolkit.reporting.sentences import listed, phrase, told
 from toolkit.training.history import overfitted
@@ -71,10 +71,10 @@ def insights(factor: Factor, images: int) -> list[str]:
     """Sentences about one factor; ``images`` is the number of validation images."""
     best, start, finished = factor.best, factor.start, [level for level in factor.levels if not level.diverged]
     others = [level for level in finished if level is not best]
-    worse = [level for level in others if difference(best.accuracies, level.accuracies).beyond_luck]
+    ahead = dict(zip((level.label for level in others), leads(best, others), strict=True))
+    worse = [level for level in others if ahead[level.label].beyond_luck]
     worse.sort(key=lambda level: level.accuracy)
     alike = [level for level in others if level not in worse]
-    gain = difference(best.accuracies, start.accuracies)
     facts: dict[str, Any] = {
         "title": factor.title,
         "images": images,
@@ -82,9 +82,6 @@ def insights(factor: Factor, images: int) -> list[str]:
         "best_label": best.label,
         "best": _percent(best.accuracies),
         "start_label": start.label,
-        "gain": _points(gain.mean),
-        "gain_low": 100 * gain.low,
-        "gain_high": 100 * gain.high,
         "worse": listed([f"{level.label} (by {_points(best.accuracy - level.accuracy)})" for level in worse]),
         "alike": _labels(alike),
         "seeds": len(best.outcomes),
@@ -93,9 +90,12 @@ def insights(factor: Factor, images: int) -> list[str]:
         first = ["all_diverged"]
     elif best is start:
         first = ["baseline_best"]
+    elif start.diverged:
+        first = ["best", "start_diverged"]
     else:
+        gain = ahead[start.label]
+        facts |= {"gain": _points(gain.mean), "gain_low": 100 * gain.low, "gain_high": 100 * gain.high}
         first = ["best", "gain", "unexplained" if gain.beyond_luck else "explained"]
-        first = ["best", "start_diverged"] if start.diverged else first
     told_of = [first, ["worse"] if worse else [], ["alike"] + ([] if worse else ["no_effect"]) if alike else []]
     if finished:
         facts["spread"] = _points(max(max(level.accuracies) - min(level.accuracies) for level in finished))
