@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--model", default="mnist_resnet", help="published model to start from")
     parser.add_argument("--seeds", type=int, default=5, help="divisions and trainings of each writer")
     parser.add_argument("--writers", type=int, default=5, help="of each set")
-    parser.add_argument("--processes", type=int, help="as many as there are cores if not given")
+    parser.add_argument("--processes", type=int, help="one per core, four at most, if not given")
     options = parser.parse_args()
     weights = load_model(options.model)[1].weights_sha256
     start = {"model": options.model, "weights": weights}

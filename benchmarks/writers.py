@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--model", default="mnist_resnet", help="published model to start from")
     parser.add_argument("--seeds", type=int, default=5, help="divisions and trainings of each writer")
     parser.add_argument("--drawn", type=Path, default=DRAWN, help="folder of screen-drawn digits, skipped if absent")
-    parser.add_argument("--processes", type=int, help="as many as there are cores if not given")
+    parser.add_argument("--processes", type=int, help="one per core, four at most, if not given")
     parser.add_argument("--cluster", help="Ray's address, or auto for the one of this machine, instead of processes")
     options = parser.parse_args()
 

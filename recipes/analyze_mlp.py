@@ -8,7 +8,7 @@ interrupted goes on where it stopped. The setting that does best on the validati
 and tested, once.
 
 Needs   MNIST (fetched once), or Kaggle's "Digit Recognizer" as CSV.
-Expect  6 to 12 minutes on 2 CPU cores, 98.3 % of the test part; tables and figures are in docs/record.md.
+Expect  6 to 12 minutes on 2 CPU cores, 98.2 % of the test part; tables and figures are in docs/record.md.
 """
 
 from collections.abc import Sequence

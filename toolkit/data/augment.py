@@ -78,7 +78,7 @@ class Augmentation:
 
 
 USUAL = Augmentation()
-# what MNIST lacks to stand for any hand and pen: chosen on held-out images and half of the writers (docs/results.md)
+# what MNIST lacks to stand for any hand and pen: chosen on held-out images and half of the writers (docs/record.md)
 ANY_HAND = Augmentation(degrees=6.0, scale=0.06, shear=0.3, bend=0.4, blur=1.0, redraw=0.5, grain=38.0)
 
 
