@@ -25,6 +25,7 @@ def test_another_hand_in_of_the_same_name_is_not_lost(tmp_path, other):
 def test_the_source_is_complete_and_nothing_else():
     files = source_files()
     assert {"toolkit/cli.py", "recipes/hand_in.py", "README.md", "checkpoints/mnist_mlp/model.json"} <= set(files)
+    assert {path.name for path in ROOT.glob("requirements*.txt")} <= set(files)  # one names the other
     assert files["README.md"] == (ROOT / "README.md").read_bytes()
     assert not [name for name in files if "__pycache__" in name or name.startswith(("runs/", ".venv", ".git/"))]
 

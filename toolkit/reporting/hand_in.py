@@ -14,7 +14,8 @@ from toolkit.paths import ROOT, atomic_write
 # what makes up the source; whatever else lies in the repository's folder stays at home
 FOLDERS = (".ci", "benchmarks", "checkpoints", "docs", "recipes", "tests", "toolkit")
 SETTINGS = (".gitignore", ".pre-commit-config.yaml", "Makefile", "pyproject.toml")
-TEXTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "requirements-dev.txt", "requirements.txt")
+TEXTS = ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md")
+PACKAGES = ("requirements.txt", "requirements-cluster.txt", "requirements-dev.txt")
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can say: equal content gives an equal zip
 FILE = 0o100644 << 16  # a plain file, readable by everybody
 PROGRAM = 0o100755 << 16
@@ -33,7 +34,7 @@ def zip_name(ids: str) -> str:
 
 def source_files(root: Path = ROOT) -> dict[str, bytes]:
     """The complete source below ``root`` by its path there, without caches and hidden files of the system."""
-    single = [root / name for name in (*SETTINGS, *TEXTS)]
+    single = [root / name for name in (*SETTINGS, *TEXTS, *PACKAGES)]
     paths = [*single, *(path for folder in FOLDERS for path in sorted((root / folder).rglob("*")))]
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
