@@ -32,6 +32,7 @@ def test_five_views_are_an_image_and_its_four_shifts(images):
 def test_models_are_named_with_commas(images):
     network, card = load_averaged("mnist_mlp, mnist_cnn", views=True)
     assert card.name == "mnist_mlp and mnist_cnn"
+    assert card.weights_sha256.split(",") == [load_model(name)[1].weights_sha256 for name in ("mnist_mlp", "mnist_cnn")]
     assert card.calibration == {}
     assert len(network.networks) == 2
     with torch.inference_mode():

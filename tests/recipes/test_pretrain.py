@@ -1,9 +1,12 @@
+import json
+
 import pytest
 
 from recipes import finetune_last_layer, pretrain
 from tests.data.test_mnist_like import NAMES, write
 from toolkit.errors import ToolkitError
-from toolkit.models.bundle import load_model
+from toolkit.models import build_model, own
+from toolkit.models.bundle import load_model, save_model
 from toolkit.runs import latest_run
 
 FAST = {"model": "mlp", "epochs": 2, "held_out": 20, "batch_size": 10}
@@ -31,3 +34,50 @@ def test_without_data_one_line_says_what_to_name():
 def test_a_network_from_timm_is_trained(tmp_path, examples):
     pretrain.run(data=write(tmp_path / "mine", examples), **{**FAST, "model": "timm:test_resnet", "epochs": 1})
     assert load_model(latest_run("pretrain"))[1].name == "mine_test_resnet"
+
+
+NET = """from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, classes: int = 10) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, classes))
+
+    def forward(self, images):
+        return self.layers(images / 255)
+"""
+
+
+def other_activation(file, teacher):
+    file.write_text(NET.replace("ReLU", "Tanh"))
+
+
+def other_width(file, teacher):
+    file.write_text(NET.replace("16", "17"))
+
+
+def other_teacher(file, teacher):
+    save_model(teacher, build_model("mlp", hidden=(32, 16)), load_model(teacher)[1])
+
+
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize("change", [other_activation, other_width, other_teacher])
+def test_it_goes_on_only_with_the_same_network_and_teacher(
+    change, tmp_path, examples, small_model, cut_at_state, monkeypatch, capsys
+):
+    monkeypatch.setattr(own, "RECIPES", tmp_path)
+    file = tmp_path / "net.py"
+    file.write_text(NET)
+    data = write(tmp_path / "mine", examples)
+
+    def train(**options):
+        pretrain.run(data=data, **{**FAST, "model": "recipes/net.py:Net", "teacher": str(small_model), **options})
+        return load_model(latest_run("pretrain"))[1]
+
+    cut_at_state(1, train)
+    change(file, small_model)
+    card = train()
+    assert "is of other data or settings" in capsys.readouterr().err
+    assert "resumed" not in json.loads((latest_run("pretrain") / "run.json").read_text())
+    assert card.taught_by == load_model(small_model)[1].weights_sha256
+    assert card.weights_sha256 == train(fresh=True).weights_sha256

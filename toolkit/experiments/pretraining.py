@@ -13,7 +13,7 @@ from toolkit.evaluation.calibration import calibrate
 from toolkit.evaluation.scores import Scores, predict_logits, score_logits
 from toolkit.experiments.results import write_results
 from toolkit.models import all_arguments, build_model
-from toolkit.models.own import is_own
+from toolkit.models.own import is_own, source_sha256
 from toolkit.paths import STATE
 from toolkit.ranks import rank, world_size
 from toolkit.runs import Run
@@ -49,8 +49,11 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str, usual: Augme
     distortion = augmentation(asked["augment"], usual)
     loaders = make_loaders(training, validation, asked["batch_size"], seed, place, distortion)
     extras: list[Callback] = [Autocast()] if bfloat16_pays(place) else []
+    taught_by = ""
     if asked["teacher"]:
-        extras.append(load_teacher(asked["teacher"], training.classes, place))
+        teacher = load_teacher(asked["teacher"], training.classes, place)
+        taught_by = teacher.weights_sha256
+        extras.append(teacher)
     if world_size() > 1:
         extras.append(TrainTogether())
     # not for a network whose Python may decide from step to step, nor with a teacher: a recorded step asks none
@@ -58,7 +61,8 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str, usual: Augme
         extras.append(RecordedSteps())
     smoothing = asked["label_smoothing"]
     learner = make_learner(network, loaders, extras, weight_decay=asked["weight_decay"], label_smoothing=smoothing)
-    saved = SavedState(run.folder / STATE, data.training.sha256())
+    # by content: the command names files, which may have been changed since it was cut off
+    saved = SavedState(run.folder / STATE, [data.training.sha256(), source_sha256(asked["model"]), taught_by])
     with joined(place):
         history = fit_one_cycle(learner, asked["epochs"], [asked["lr"]], show_progress=not rank(), saved=saved)
     run.facts.update(saved.facts())
@@ -72,7 +76,7 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str, usual: Augme
     both = {"held_out": score_logits(held_out, validation), test: scores}
     run.write_json("scores.json", {key: found.as_record() for key, found in both.items()})
     called = test.replace("mnist_test", "MNIST's test images")
-    built: dict[str, Any] = {"architecture": asked["model"], "arguments": arguments}
+    built: dict[str, Any] = {"architecture": asked["model"], "arguments": arguments, "taught_by": taught_by}
     write_results(run, network, history, both, (data.test, logits), calibration, name=name, data=called, **built)
     print(f"Calibration: {calibration}")
     print(f"Held out:   {both['held_out']}\n{test.replace('mnist_test', 'MNIST test')}: {scores}\nRun: {run.folder}")

@@ -30,6 +30,7 @@ def write_results(
     architecture: str,
     arguments: Mapping[str, Any],
     started_from: str = "",
+    taught_by: str = "",
 ) -> None:
     """Write ``history.csv``, curves, confusion matrix, misread digits, reliability and the model.
 
@@ -49,6 +50,7 @@ def write_results(
         versions=versions(),
         date=run.date,
         started_from=started_from,
+        taught_by=taught_by,
         calibration=asdict(calibration) if calibration else {},
     )
     card = save_model(run.folder / "model", network, card)

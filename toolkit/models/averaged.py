@@ -43,4 +43,6 @@ def load_averaged(models: str, views: bool) -> tuple[nn.Module, ModelCard]:
         if other.classes != card.classes:
             raise ToolkitError(f"{card.name} and {other.name} know different classes. Average models of the same ones.")
     name = " and ".join(other.name for _, other in loaded)
-    return Averaged([one for one, _ in loaded], views).eval(), replace(card, name=name, calibration={})
+    weights = ",".join(other.weights_sha256 for _, other in loaded)
+    card = replace(card, name=name, weights_sha256=weights, calibration={})
+    return Averaged([one for one, _ in loaded], views).eval(), card

@@ -41,6 +41,7 @@ class ModelCard:
     versions: dict[str, str]
     date: str = ""
     started_from: str = ""  # sha256 of the weights that were fine-tuned
+    taught_by: str = ""  # sha256 of the weights of each teacher, with commas
     weights_sha256: str = ""
     source_sha256: str = ""  # of the file with the network, where it is not the toolkit's
     calibration: dict[str, Any] = field(default_factory=dict)  # what its probabilities are worth

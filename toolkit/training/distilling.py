@@ -17,13 +17,17 @@ from toolkit.training.history import freely_named
 
 @freely_named
 class LearnFrom(Callback):
-    """Half of the target is what ``teacher`` says of the same distorted image; the loss that is told is without it."""
+    """Half of the target is what ``teacher`` says of the same distorted image; the loss that is told is without it.
+
+    ``weights_sha256`` are its weights' fingerprints.
+    """
 
     order = -6  # before ranks weigh their shares
     run_valid = False
 
-    def __init__(self, teacher: nn.Module) -> None:
+    def __init__(self, teacher: nn.Module, weights_sha256: str) -> None:
         super().__init__()
+        self.weights_sha256 = weights_sha256
         self.teacher = teacher.eval().requires_grad_(False)
 
     def after_loss(self) -> None:
@@ -38,4 +42,4 @@ def load_teacher(models: str, classes: Sequence[str], device: torch.device) -> L
         raise ToolkitError(
             f"{card.name} knows other classes than these images have. Choose a teacher of the same ones."
         )
-    return LearnFrom(network.to(device))
+    return LearnFrom(network.to(device), card.weights_sha256)
