@@ -54,7 +54,11 @@ def run(
             training, validation = hold_out(load_mnist(mnist).training, 5000, seed)
         else:
             raise ToolkitError(f"There are no data '{data}'. Choose digits or mnist.")
-        network = (build_model(model) if model in ARCHITECTURES else load_for(model, training).network).to(place)
+        if model in ARCHITECTURES:
+            network = build_model(model, len(training.classes))
+        else:
+            network = load_for(model, training).network
+        network.to(place)
         how = Adaptation(layers, 0.0, batch_size=batch_size, weight_decay=weight_decay, augment=augment)
         learner, freezing = make_adapting_learner(network, training, validation, how, seed, place)
         print(f"Layers: {freezing}")

@@ -19,6 +19,14 @@ def test_a_new_network_will_do(digits):
     assert find_lr.run(model="mlp", digits=digits, iterations=50).suggestion[1] > 0
 
 
+def test_a_new_network_knows_as_many_classes_as_there_are(digits):
+    for one in sorted(digits.glob("*/*/*_01.jpg"))[::2]:  # five digits become classes beside the others
+        place = one.parent.with_name(f"{one.parent.name} small")
+        place.mkdir()
+        one.rename(place / one.name)
+    assert find_lr.run(model="mlp", digits=digits, iterations=20).losses
+
+
 @pytest.mark.usefixtures("brief")
 def test_the_curve_is_the_one_that_fine_tuning_follows_whatever_the_classes(letters, small_model):
     found = find_lr.run(model=str(small_model), layers=2, iterations=20, digits=letters)
