@@ -1,6 +1,8 @@
+import tracemalloc
+
 import numpy as np
 import pytest
-from scipy.stats import binom, norm, sem
+from scipy.stats import binom, bootstrap, norm, sem
 
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.statistics import (
@@ -68,6 +70,16 @@ def test_bootstrap_of_equal_values_is_that_value_and_of_one_is_refused():
     assert bootstrap_interval(np.full(20, 0.95)) == pytest.approx((0.95, 0.95))
     with pytest.raises(ToolkitError, match="no spread"):
         bootstrap_interval(np.array([0.95]))
+
+
+def test_bootstrap_takes_little_memory_and_says_what_it_would_with_much():
+    few, many = (np.random.default_rng(1).random(n) for n in (300, 3000))
+    tracemalloc.start()
+    bootstrap_interval(many)
+    assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    tracemalloc.stop()
+    at_once = bootstrap((few,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0))
+    assert bootstrap_interval(few) == tuple(at_once.confidence_interval)
 
 
 def exact_power(n: int, only_first: float, only_second: float) -> float:
