@@ -4,6 +4,7 @@ import json
 import stat
 import zipfile
 from dataclasses import replace
+from string import ascii_lowercase
 from tempfile import gettempdir
 from types import SimpleNamespace
 
@@ -88,6 +89,20 @@ def test_accuracies_on_mnist_are_measured_where_it_is(run, files, results, idx_f
     assert first.split()[1] == second.split()[1] == right
     assert first.endswith(" ok")
     assert "120 of its images are in" in second
+
+
+def test_what_the_model_fine_tuned_cannot_read_is_left_out(run, files, results, idx_files, tmp_path):
+    card = ModelCard("letters", "mlp", {"hidden": [32, 16]}, list(ascii_lowercase), {}, "pretrain", {}, {})
+    letters = save_model(tmp_path / "letters", build_model("mlp", 26, hidden=(32, 16)), card)
+    started = {
+        f"Code/checkpoints/small_mlp/{path.name}": path.read_bytes() for path in (tmp_path / "letters").iterdir()
+    }
+    cards = {name: with_card(files, name, started_from=letters.weights_sha256) for name in (CARD, OTHER)}
+    excel.write_results(tmp_path / WORKBOOK, results[2:])
+    changed = with_sums({**files, **started, **cards, WORKBOOK: (tmp_path / WORKBOOK).read_bytes()})
+    status, said, _ = run("check", write_zip(tmp_path / "a.zip", changed), "--mnist", idx_files)
+    right = [f"{result.scores.correct}/20" for result in results[2:]]
+    assert (status, said.splitlines()[1].split()[1:]) == (0, ["-", "-", *right, "ok"])
 
 
 def an_image(grey: int) -> bytes:

@@ -8,7 +8,7 @@ from toolkit.classes import DIGITS
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import Scores
 from toolkit.models.bundle import ModelCard
-from toolkit.reporting.excel import MOST_UNPACKED, Result, fill_template, write_results
+from toolkit.reporting.excel import MOST_UNPACKED, Result, fill_template, read_results, write_results
 
 CARD = ModelCard("mnist_cnn", "cnn", {}, [], {}, "pretrain_mnist", {"lr": 0.1, "x": None}, {}, "2026-01-02 03:04:05")
 
@@ -26,6 +26,13 @@ RESULTS = [
     Result("n_layers_own", "runs/b", "own Test Set", scores(19, 20), CARD),
 ]
 EXPECTED = [0.995, 0.85, 0.9, 0.95]
+
+
+@pytest.mark.parametrize("left_out", [(), (0,), (1,), (0, 1)])
+def test_our_own_is_read_again_whatever_it_leaves_out(left_out, tmp_path):
+    results = [result for number, result in enumerate(RESULTS) if number not in left_out]
+    write_results(tmp_path / "a.xlsx", results)
+    assert read_results(tmp_path / "a.xlsx") == {result.key: result.scores.accuracy for result in results}
 
 
 def test_four_rows_with_n_right_and_interval(tmp_path):

@@ -18,7 +18,7 @@ from toolkit.data.mnist import is_cached, load_mnist
 from toolkit.doors import read_archive, read_json
 from toolkit.errors import ToolkitError, printable
 from toolkit.evaluation.scores import Scores, score
-from toolkit.experiments.evaluating import check_runs
+from toolkit.experiments.evaluating import check_runs, unmeasured
 from toolkit.experiments.submission import SUMS
 from toolkit.models.bundle import CARD, ModelCard, load_model
 from toolkit.reporting.excel import ENTRIES, read_results
@@ -106,14 +106,15 @@ def _measure(
     before, training, test = cards[started], sets[TRAINING_SET], sets[TEST_SET]
     models[before] = load_model(before)
     check_runs(models, before, last, more, training.classes)
-    if mnist and started not in on_mnist:
-        on_mnist[started] = score(models[before][0], mnist)
-    return {
-        **({"pretrained_mnist": on_mnist[started]} if mnist else {}),
-        "pretrained_own": score(load_for(before, training).network, test),
-        "last_layer_own": score(models[last][0], test),
-        "n_layers_own": score(models[more][0], test),
-    }
+    absent = unmeasured(models[before][1].classes, training.classes)  # the workbook leaves these out as well
+    scores = {}
+    if mnist and "pretrained_mnist" not in absent:
+        if started not in on_mnist:
+            on_mnist[started] = score(models[before][0], mnist)
+        scores["pretrained_mnist"] = on_mnist[started]
+    if "pretrained_own" not in absent:
+        scores["pretrained_own"] = score(load_for(before, training).network, test)
+    return scores | {"last_layer_own": score(models[last][0], test), "n_layers_own": score(models[more][0], test)}
 
 
 def _wrong_accuracies(folder: Path, scores: Mapping[str, Scores]) -> list[str]:

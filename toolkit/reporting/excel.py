@@ -122,9 +122,15 @@ def read_results(path: Path) -> dict[str, float]:
     """The accuracies, by ``ENTRIES``, in a workbook of our own or an instructor's; raises as ``match_template``."""
     workbook = _open(path)
     first = workbook.worksheets[0] if workbook.worksheets else None
-    if first and (first.title, first["E1"].value) == ("Results", "Accuracy"):  # our own, which may leave the first out
-        column = first.iter_rows(2, 1 + len(ENTRIES), 5, 5, values_only=True)
-        said = dict(zip(reversed(ENTRIES), [value for (value,) in column if value is not None][::-1], strict=False))
+    if first and (first.title, first["E1"].value) == (
+        "Results",
+        "Accuracy",
+    ):  # our own, which may leave some of the first two out
+        rows = [row for row in first.iter_rows(2, 1 + len(ENTRIES), 2, 5, values_only=True) if row[-1] is not None]
+        keys = [*ENTRIES]
+        if len(rows) == 3 and rows[0][0] == "MNIST test":
+            keys.remove("pretrained_own")
+        said = dict(zip(reversed(keys), [row[-1] for row in reversed(rows)], strict=False))
     else:
         said = {key: cell.value for key, cell in match_template(path, filled=True)[1].items()}
     return {key: value for key, value in said.items() if isinstance(value, int | float) and 0 <= value <= 1}
