@@ -30,6 +30,11 @@ class Mine(nn.Module):
         self.last = nn.Linear(12, num_classes)
 
 
+class Open(Mine):
+    def __init__(self, width: int = 8, *, classes: int, **options) -> None:
+        super().__init__(width, classes)
+
+
 class Deaf(nn.Linear):
     def __init__(self, classes: int) -> None:
         super().__init__(3, classes)
@@ -65,6 +70,10 @@ def test_a_network_of_ones_own_is_built_and_has_layer_groups(recipes):
     assert network(torch.zeros(2, 1, 28, 28)).shape == (2, 7)
     assert all_arguments(MINE) == {"width": 8}
     assert [group.name for group in layer_groups(network)] == ["first", "middle", "last"]
+
+
+def test_only_arguments_with_a_default_can_be_built_again(recipes):
+    assert all_arguments("recipes/my_network.py:Open") == {"width": 8}
 
 
 def test_trying_it_out_spends_no_randomness(recipes):

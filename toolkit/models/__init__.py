@@ -50,8 +50,11 @@ def all_arguments(architecture: str, **given: Any) -> dict[str, Any]:
     A card that holds them all still rebuilds its network when a default changes.
     """
     parameters = inspect.signature(_maker(architecture)).parameters.values()
-    own = {parameter.name: parameter.default for parameter in parameters if parameter.name not in ("classes", "name")}
-    return own | given
+    defaults = {
+        parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty
+    }
+    defaults.pop("classes", None)
+    return defaults | given
 
 
 def _maker(architecture: str) -> Any:
