@@ -118,6 +118,15 @@ def test_plain_sgd_goes_on_too(trained, cut):
     assert_same(trained(plain=True, cuts=[cut]), trained(plain=True, saved=False))
 
 
+def test_a_gpu_that_is_gone_is_done_without(trained, monkeypatch):
+    of_gpus, set_again = [torch.tensor([number], dtype=torch.uint8) for number in (3, 4)], []
+    monkeypatch.setattr(state, "from_all", lambda states: [[*states, *of_gpus]])
+    monkeypatch.setattr(state.torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(state.torch.cuda, "set_rng_state_all", set_again.append)
+    trained(cuts=[7])
+    assert set_again == [of_gpus[:1]]
+
+
 def test_it_says_where_it_goes_on(trained, capsys):
     kept = trained(cuts=[7])[2]
     assert kept.resumed.startswith("after epoch 1")

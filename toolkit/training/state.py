@@ -209,5 +209,5 @@ class KeepState(Callback):
         if states := part(f"random.{rank()}."):  # else it was saved by fewer ranks
             cpu, *cuda = (states[str(index)] for index in range(len(states)))
             torch.set_rng_state(cpu)
-            torch.cuda.set_rng_state_all(cuda)
+            torch.cuda.set_rng_state_all(cuda[: torch.cuda.device_count()])  # there may be fewer than there were
         self.dls.train.generator.set_state(tensors["order"])
