@@ -69,6 +69,12 @@ def test_an_unreadable_card_is_refused(small_model, content):
         load_model(small_model)
 
 
+def test_a_wide_network_is_loaded(small_model, tmp_path):
+    network = build_model("mlp", hidden=(10_000,))
+    save_model(tmp_path / "wide", network, replace(load_model(small_model)[1], arguments={"hidden": [10_000]}))
+    assert torch.equal(load_model(tmp_path / "wide")[0].output.weight, network.output.weight)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -78,6 +84,9 @@ def test_an_unreadable_card_is_refused(small_model, content):
         {"arguments": [1]},
         {"arguments": {"hidden": [10**9]}},
         {"arguments": {"hidden": [9000, 9000]}},
+        {"arguments": {"hidden": [999_999, 999_999]}},
+        {"arguments": {"hidden": [2**31, 2**31, 2**33]}},
+        {"arguments": {"hidden": [10**400]}},
         {"arguments": {"hidden": [8] * 10_000}},
         {"arguments": {"hidden": None}},
         {"arguments": {"hidden": "1e9"}},
@@ -87,6 +96,9 @@ def test_an_unreadable_card_is_refused(small_model, content):
         {"arguments": {"dropout": None}},
         {"arguments": {"dropout": "x"}},
         {"architecture": "cnn", "arguments": {"channels": [10**9]}},
+        {"architecture": "cnn", "arguments": {"convolutions": 999_999}},
+        {"architecture": "cnn", "arguments": {"channels": [1] * 3000, "convolutions": 9000}},
+        {"architecture": "resnet", "arguments": {"blocks": [999_999, 1, 1, 1]}},
         {"architecture": 7},
         {"architecture": "m" * 5000},
     ],

@@ -96,6 +96,16 @@ def test_it_is_saved_and_loaded_as_long_as_its_file_is_the_same(recipes, tmp_pat
         load_model(tmp_path / "model")
 
 
+def test_its_own_width_is_loaded_and_a_foreign_cards_is_not(recipes, tmp_path):
+    (recipes / "my_network.py").write_text(SOURCE.replace("width: int = 8", "width: int = 20_000"))
+    save_model(tmp_path / "model", build_model(MINE, 3), card(MINE, **all_arguments(MINE)))
+    assert load_model(tmp_path / "model")[0].first.weight.shape[0] == 20_000
+    path = tmp_path / "model" / "model.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "arguments": {"width": 20_001}}))
+    with pytest.raises(ToolkitError, match="describes a larger network than"):
+        load_model(tmp_path / "model")
+
+
 def test_a_foreign_card_runs_nothing(recipes, tmp_path):
     marker = tmp_path / "ran"
     (tmp_path / "evil.py").write_text(f"open({str(marker)!r}, 'w')")

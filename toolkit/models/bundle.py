@@ -5,6 +5,8 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,17 +15,19 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from toolkit.classes import MOST
 from toolkit.doors import read_file, read_json
 from toolkit.errors import ToolkitError
-from toolkit.models import build_model
+from toolkit.models import all_arguments, build_model
 from toolkit.models.own import is_own, source_sha256
 from toolkit.paths import CHECKPOINTS, write_file
 
 WEIGHTS = "model.safetensors"
 CARD = "model.json"
-MOST_SAID = 10_000  # letters of a network's arguments, and the largest number in them
+MOST_SAID = 10_000  # letters of a network's arguments, and the largest number in an own network's
+MOST_TENSORS = 10_000  # of parameters: timm's largest networks have 1,100
 LARGEST = 2_000_000_000  # bytes of weights: far above any network for 28x28 images
 
 
@@ -114,15 +118,34 @@ def load_model(model: str | Path | ModelFiles, **arguments: Any) -> tuple[nn.Mod
 
 def _check_size(folder: Path, card: ModelCard, size: int) -> None:
     """Refuse a card that asks for more than its weights hold, before memory or hours go into building it."""
-    said = json.dumps(card.arguments)
+    own = is_own(card.architecture)  # its Python need not work with shapes alone, but what it says itself is no threat
+    usual = all_arguments(card.architecture) if own else {}
+    said = json.dumps({name: value for name, value in card.arguments.items() if value != usual.get(name)})
     numbers = [float(number) for number in re.findall(r"\d+(?:\.\d*)?(?:e[+-]?\d+)?", said)]
-    larger = len(said) >= MOST_SAID or max(numbers, default=0) >= MOST_SAID or len(card.classes) > MOST
-    if not larger and not is_own(card.architecture):
-        with torch.device("meta"):  # shapes only
+    most = MOST_SAID if own else size  # a layer's neurons take a byte each, or more
+    larger = len(said) >= MOST_SAID or max(numbers, default=0) >= most or len(card.classes) > MOST
+    if not larger and not own:
+        with torch.device("meta"), _few_tensors():  # shapes only
             sketch = build_model(card.architecture, len(card.classes), **card.arguments)
         larger = sum(tensor.numel() * tensor.element_size() for tensor in sketch.state_dict().values()) > size
     if larger:
         raise ToolkitError(f"{folder / CARD} describes a larger network than {WEIGHTS} holds. Restore both files.")
+
+
+@contextmanager
+def _few_tensors() -> Iterator[None]:
+    """No network of more than ``MOST_TENSORS`` can be built: layer by layer even shapes take memory and time."""
+    left = iter(range(MOST_TENSORS))
+
+    def count(*_: object) -> None:
+        if next(left, None) is None:
+            raise ValueError(f"it has more than {MOST_TENSORS:,} tensors of parameters")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def published_models() -> list[str]:
