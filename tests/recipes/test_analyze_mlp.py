@@ -1,10 +1,12 @@
 import json
 
 import pytest
+import torch
 
 from recipes import analyze_cnn, analyze_mlp
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import MNIST_LOG, openings
+from toolkit.experiments import analysis
 from toolkit.experiments.analysis import read_analysis
 from toolkit.models.bundle import load_model
 from toolkit.paths import runs_folder
@@ -27,15 +29,15 @@ SMALL = {
 def test_factors_are_analysed_and_the_best_setting_is_tested_once(idx_files, capsys):
     scores = analyze_mlp.run(**SMALL, mnist=idx_files)
     (folder,) = (runs_folder() / "analyze_mlp").glob("2*")
-    analysis = read_analysis(folder)
-    assert [factor.name for factor in analysis.factors] == [
+    read = read_analysis(folder)
+    assert [factor.name for factor in read.factors] == [
         "learning_rate",
         "batch_size",
         "neurons_per_layer",
         "hidden_layers",
     ]
-    assert [level.value for level in analysis.factors[0].levels] == [0.02, 0.05, 1e20]
-    assert analysis.factors[0].levels[2].diverged == 2
+    assert [level.value for level in read.factors[0].levels] == [0.02, 0.05, 1e20]
+    assert read.factors[0].levels[2].diverged == 2
     assert scores.n == 20
     assert len(openings(MNIST_LOG)) == 1
     assert load_model(folder)[1].scores["test"]["correct"] == scores.correct
@@ -59,6 +61,32 @@ def test_factors_are_analysed_and_the_best_setting_is_tested_once(idx_files, cap
 def test_what_makes_no_analysis_is_refused(idx_files, options, complaint):
     with pytest.raises(ToolkitError, match=complaint):
         analyze_mlp.run(**{**SMALL, **options}, mnist=idx_files)
+
+
+def test_what_a_gpu_does_in_turn_takes_no_processes(idx_files, monkeypatch):
+    monkeypatch.setattr(analysis, "choose_device", lambda _: torch.device("cuda:1"))
+    with pytest.raises(ToolkitError, match="Leave --processes out"):
+        analyze_mlp.run(**{**SMALL, "processes": 4}, mnist=idx_files)
+
+
+@pytest.mark.parametrize(
+    ("device", "cluster", "asked", "used"),
+    [("cuda", None, None, 1), ("cuda", None, 1, 1), ("cuda", "auto", None, None), ("cpu", "auto", None, None)],
+)
+def test_the_record_says_how_many_processes_there_really_were(device, cluster, asked, used, idx_files, monkeypatch):
+    class Enough(Exception):  # noqa: N818
+        """Ends the recipe where it would begin to train."""
+
+    def train_all(*given):
+        assert given[5] == used
+        raise Enough
+
+    monkeypatch.setattr(analysis, "choose_device", torch.device)
+    monkeypatch.setattr(analysis, "train_all", train_all)
+    with pytest.raises(Enough):
+        analyze_mlp.run(**{**SMALL, "processes": asked}, device=device, cluster=cluster, mnist=idx_files)
+    (record,) = (runs_folder() / "analyze_mlp").glob("*/run.json")
+    assert json.loads(record.read_text())["options"]["processes"] == used
 
 
 def test_the_variants_of_a_cnn_follow_the_same_protocol(idx_files):

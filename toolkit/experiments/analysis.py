@@ -40,7 +40,11 @@ def analyze(run: Run, make: Callable[..., Setting], values: Mapping[str, tuple[A
     place = choose_device(asked["device"])
     parts = load_parts(asked["mnist"], asked["csv"], asked["split_seed"])
     print(parts, flush=True)
-    run.options.update(device=str(place), processes=choose_processes(processes))
+    if place.type != "cpu" and not cluster:
+        if processes not in (None, 1):
+            raise ToolkitError(f"On {place} trainings run in turn. Leave --processes out, or choose --device cpu.")
+        processes = 1
+    run.options.update(device=str(place), processes=processes if cluster else choose_processes(processes))
     run.facts.update(data_sha256=parts.digest)
 
     def train_settings(settings: Sequence[Setting]) -> list[list[Outcome]]:

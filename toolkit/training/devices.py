@@ -9,12 +9,16 @@ from toolkit.ranks import world_size
 
 
 def choose_device(name: str) -> torch.device:
-    """``auto`` takes a CUDA GPU when there is one, the first or a rank's own, else the CPU; other names are torch's."""
+    """``auto`` takes a CUDA GPU when there is one, the first or a rank's own, else the CPU; other names are torch's.
+
+    A GPU becomes torch's current one: what names none by its number, as the jobs of a sweep, computes there.
+    """
     name = ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     try:
-        if name == "cuda" and world_size() > 1:
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         device = torch.device(name)
+        if device.type == "cuda" and torch.cuda.is_available():
+            own = int(os.environ["LOCAL_RANK"]) if world_size() > 1 else 0
+            torch.cuda.set_device(own if device.index is None else device.index)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         usable = "cpu, cuda" if torch.cuda.is_available() else "cpu"
