@@ -46,4 +46,4 @@ def run(
         print("2. The convolutional network")
         cnn = analysed(analyze_cnn)
         print("3. Notebook, PDF and zip")
-        return telling.run(ids=ids, mlp=mlp, cnn=cnn, out=out)
+        return telling.run(ids=ids, mlp=mlp, cnn=cnn, mnist=mnist, csv=csv, out=out)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from toolkit.data.csv_digits import as_csv, read_labelled_csv
 from toolkit.data.mnist import mnist_files
+from toolkit.data.parts import load_parts
+from toolkit.errors import ToolkitError
 from toolkit.experiments.analysis import read_analysis
 from toolkit.paths import ROOT
 from toolkit.reporting.hand_in import write_zip, zip_name
@@ -23,6 +25,8 @@ def run(
     ids: str = "",  # of all who hand in, with commas between
     mlp: Path | None = None,  # run of analyze_mlp; without it the latest
     cnn: Path | None = None,  # run of analyze_cnn; without it the latest, if there is one
+    mnist: Path | None = None,  # folder with MNIST's files; without it the analysis's
+    csv: Path | None = None,  # CSV file of labelled digits; without it the analysis's
     out: Path | None = None,  # zip to write; without it Id1_id2.zip in the repository
 ) -> Path:
     """The zip."""
@@ -30,8 +34,14 @@ def run(
     with start_run(__file__, locals()) as run:
         mlp = mlp or latest_run("analyze_mlp")
         cnn = cnn or find_run("analyze_cnn")
-        options, start = read_record(mlp)["options"], read_analysis(mlp).factors[0].start.setting
-        mnist, csv = (Path(options[name]) if options[name] else None for name in ("mnist", "csv"))
+        record, start = read_record(mlp), read_analysis(mlp).factors[0].start.setting
+        options = record["options"]
+        if not (mnist or csv):
+            mnist, csv = (Path(options[name]) if options[name] else None for name in ("mnist", "csv"))
+        if load_parts(mnist, csv, options["split_seed"]).digest != record.get("data_sha256"):
+            raise ToolkitError(
+                f"{csv or mnist or 'MNIST'}: these are not the images of {mlp}. Name those (--mnist, --csv)."
+            )
         cells = opening_cells(start, options["seed"], options["split_seed"], "csv" if csv else "mnist")
         beside: dict[str, bytes] = {}
         for place, folder, title in (
@@ -42,7 +52,7 @@ def run(
                 told = read_analysis(folder)
                 beside |= analysis_files(told, folder, place)
                 cells += analysis_cells(told, folder, place, title)
-        run.options.update(mlp=mlp, cnn=cnn)
+        run.options.update(mlp=mlp, cnn=cnn, mnist=mnist, csv=csv)
         data = {"train.csv": as_csv(*read_labelled_csv(csv))} if csv else mnist_files(mnist)
         notebook = write_notebook(run.folder / f"{name}.ipynb", cells, {**beside, **data})
         pdf = write_pdf(notebook, run.folder / f"{name}.pdf")

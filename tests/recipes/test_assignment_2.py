@@ -32,6 +32,7 @@ def test_both_analyses_are_told_in_one_notebook(done, idx_files, tmp_path):
     *analyses, told = done
     assert analyses == ["recipes.analyze_mlp", "recipes.analyze_cnn"]
     assert (told["mlp"].parent.name, told["cnn"].parent.name) == ("analyze_mlp", "analyze_cnn")
+    assert (told["mnist"], told["csv"]) == (idx_files, None)
 
 
 def test_a_second_call_repeats_no_finished_analysis(done, idx_files, tmp_path):

@@ -15,6 +15,7 @@ from toolkit.data.csv_digits import as_csv
 from toolkit.data.parts import load_parts
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis, Factor
+from toolkit.paths import write_file
 from toolkit.reporting.notebook import code, opening_cells, write_notebook
 from toolkit.reporting.plots import save_figure
 from toolkit.runs import start_run
@@ -32,6 +33,8 @@ def analysis_of(**options):
     """A finished run of analyze_mlp, as far as the notebook reads it."""
     factor = Factor("batch_size", (level(16, [0.95, 0.96]), level(32, [0.0, 0.0], "The loss became nan.")), 16)
     with start_run("analyze_mlp.py", {"mnist": None, "csv": None, "split_seed": 7, "seed": 5, **options}) as run:
+        given = (options.get(name) for name in ("mnist", "csv"))
+        run.facts.update(data_sha256=load_parts(*given, 7).digest)
         run.write_json("analysis.json", asdict(Analysis((factor,), None, (600, 200))))
         run.write_json("scores.json", {"test": scores(99, 0).as_record()})
         for name in ("overview", "batch_size", "curves", "confusion", "confused"):
@@ -79,6 +82,31 @@ def test_an_analysis_becomes_a_notebook_that_runs_without_the_toolkit(analysis, 
     first = re.search(r"epoch 1: training loss ([\d.]+), validation loss ([\d.]+)", said)
     expected = losses_of(level(16, [0.9]).setting, load_parts(idx_files, None, 7))
     assert [float(loss) for loss in first.groups()] == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.fixture
+def moved(tmp_path, examples, monkeypatch):
+    """Where a CSV file is now, after its analysis."""
+    digits = examples["Training Set"]
+    (tmp_path / "train.csv").write_bytes(as_csv(digits.images, digits.labels))
+    analysis_of(csv=tmp_path / "train.csv")
+    monkeypatch.setattr(notebook, "write_notebook", lambda path, cells, beside: write_file(path, beside["train.csv"]))
+    monkeypatch.setattr(notebook, "write_pdf", lambda _, path: write_file(path, b""))
+    return (tmp_path / "train.csv").rename(tmp_path / "moved.csv")
+
+
+def test_a_file_that_was_moved_is_named(moved, tmp_path):
+    with pytest.raises(ToolkitError, match=r"train\.csv cannot be read"):
+        notebook.run(ids="111", out=tmp_path / "a.zip")
+    with zipfile.ZipFile(notebook.run(ids="111", csv=moved, out=tmp_path / "b.zip")) as packed:
+        assert packed.read("111.ipynb") == moved.read_bytes()
+
+
+def test_other_images_than_the_analysis_had_are_refused(moved):
+    lines = moved.read_text().splitlines(keepends=True)
+    moved.write_text("".join(lines[:-1]))
+    with pytest.raises(ToolkitError, match="are not the images of"):
+        notebook.run(ids="111", csv=moved)
 
 
 def test_its_code_is_the_toolkits_and_names_nothing_of_it():
