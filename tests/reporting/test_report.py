@@ -44,7 +44,7 @@ ALL_LAYERS = {**search(), "layers": None, "trials": [{**trial(), "layers": "all"
 def tuned(name: str, *losses: tuple[float, float], **options) -> FineTuned:
     """With these training and validation losses."""
     history = [Epoch(n, 0.1, a, 0.9, b, 0.9, 1.0) for n, (a, b) in enumerate(losses or [(0.5, 0.4), (0.3, 0.2)], 1)]
-    record = {"options": {"lr": 0.02, "epochs": 20, **options}, "best_epoch": 2, "lr_reason": "", "learning": ["fc"]}
+    record = {"options": {"lr": 0.02, "epochs": 20, **options}, "best_epoch": 2, "learning": ["fc"]}
     return FineTuned(name, record, history)
 
 

@@ -122,7 +122,6 @@ class FineTuningRecord(TypedDict):
     """``run.json`` of such a run."""
 
     options: HowFineTuned
-    lr_reason: str
     best_epoch: int
     learning: list[str]
     frozen: list[str]
