@@ -40,7 +40,7 @@ def run(
     split_seed: int = 0,  # fixes which image is in which part
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
     csv: Path | None = None,  # CSV file of labelled digits instead of MNIST's own
-    processes: int | None = None,  # trainings side by side; without it one per core, four at most
+    processes: int | None = None,  # trainings side by side on the CPU; without it one per core, four at most
     cluster: str | None = None,  # Ray's address, or auto for the one of this machine, instead of processes
     device: str = "auto",  # cpu, cuda, ...
     fresh: bool = False,  # begin anew, not where an unfinished run stopped

@@ -25,7 +25,7 @@ def run(
     ids: str = "",  # of all who hand in, with commas between; they name the zip
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
     csv: Path | None = None,  # CSV file of labelled digits instead of MNIST's own
-    processes: int | None = None,  # trainings side by side; without it one per core, four at most
+    processes: int | None = None,  # trainings side by side on the CPU; without it one per core, four at most
     out: Path | None = None,  # zip to write; without it Id1_id2.zip in the repository
     fresh: bool = False,  # begin anew, not where an unfinished run stopped
 ) -> Path:
