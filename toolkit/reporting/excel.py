@@ -122,10 +122,8 @@ def read_results(path: Path) -> dict[str, float]:
     """The accuracies, by ``ENTRIES``, in a workbook of our own or an instructor's; raises as ``match_template``."""
     workbook = _open(path)
     first = workbook.worksheets[0] if workbook.worksheets else None
-    if first and (first.title, first["E1"].value) == (
-        "Results",
-        "Accuracy",
-    ):  # our own, which may leave some of the first two out
+    # our own, which may leave some of the first two out
+    if first and (first.title, first["E1"].value) == ("Results", "Accuracy"):
         rows = [row for row in first.iter_rows(2, 1 + len(ENTRIES), 2, 5, values_only=True) if row[-1] is not None]
         keys = [*ENTRIES]
         if len(rows) == 3 and rows[0][0] == "MNIST test":
