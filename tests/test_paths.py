@@ -1,7 +1,10 @@
+import errno
+import os
+
 import pytest
 
 from toolkit.errors import ToolkitError
-from toolkit.paths import atomic_write
+from toolkit.paths import atomic_write, write_file
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -44,3 +47,22 @@ def test_a_file_in_the_way_of_a_folder_is_said(tmp_path):
     (tmp_path / "a").write_text("")
     with pytest.raises(ToolkitError, match="Choose another place"), atomic_write(tmp_path / "a" / "b.txt"):
         pass
+
+
+def test_what_is_synced_is_opened_for_writing(tmp_path, monkeypatch):
+    opened, sync, writable = os.open, os.fsync, set()
+
+    def open_noting(path, flags, *rest):
+        handle = opened(path, flags, *rest)
+        if flags & os.O_RDWR or os.path.isdir(path):  # noqa: PTH112
+            writable.add(handle)
+        return handle
+
+    def sync_as_windows(handle):
+        if handle not in writable:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        sync(handle)
+
+    monkeypatch.setattr(os, "open", open_noting)
+    monkeypatch.setattr(os, "fsync", sync_as_windows)
+    write_file(tmp_path / "a.txt", "a")

@@ -89,7 +89,7 @@ def sync(path: Path) -> None:
     Where the system cannot sync a folder, nothing happens.
     """
     with suppress(PermissionError):  # Windows opens no folders
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # nor syncs what one may only read
         try:
             os.fsync(handle)
         finally:
