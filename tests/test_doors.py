@@ -2,6 +2,7 @@ import contextlib
 import gzip
 import json
 import os
+import threading
 import zipfile
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.damage import altered, at_most_one_line, damaged
-from toolkit.doors import read_archive, read_file, read_json, read_unpacked
+from toolkit.doors import read_archive, read_file, read_json, read_unpacked, silenced
 from toolkit.errors import LONGEST, ToolkitError
 
 
@@ -60,6 +61,23 @@ def test_json_of_another_kind_is_refused_with_the_place(text, complaint, tmp_pat
     (tmp_path / "a.json").write_text(text, encoding="latin-1")
     with pytest.raises(ToolkitError, match=complaint):
         read_json(tmp_path / "a.json", Card)
+
+
+def test_who_silences_while_somebody_does_waits():
+    """The second would otherwise find nowhere as the place to go back to."""
+    silent = threading.Event()
+
+    def silence():
+        with silenced():
+            silent.set()
+
+    other = threading.Thread(target=silence)
+    with silenced():
+        other.start()
+        overlapped = silent.wait(0.05)
+    other.join()
+    assert silent.is_set()
+    assert not overlapped
 
 
 def test_a_message_stays_one_short_line_whatever_is_put_into_it():

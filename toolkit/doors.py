@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import sys
+import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -21,6 +22,8 @@ MOST_BYTES = 50_000_000  # of a record; the longest comparison's has 1 % of that
 MOST_ENTRIES = 10_000  # of an archive
 OUTWARD = re.compile(r"^[/\\]|^.:|(^|[/\\])\.\.([/\\]|$)")  # names of places outside an archive
 WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # for who writes into a pipe
+
+SILENCE = threading.RLock()  # there is one standard error, which two at once would not give back
 
 
 def read_file(path: str | Path, most: int = MOST_BYTES) -> bytes:
@@ -93,16 +96,17 @@ def read_archive(path: Path, suffix: str, most: int) -> dict[str, bytes]:
 @contextmanager
 def silenced() -> Iterator[None]:
     """What C libraries print by themselves about damaged files goes nowhere: the error that follows says it."""
-    sys.stderr.flush()
-    before = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nowhere)
+    with SILENCE:
+        sys.stderr.flush()
+        before = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            os.close(nowhere)
 
 
 def read_json(path: Path, kind: Any = dict[str, Any]) -> Any:
