@@ -22,14 +22,14 @@ def cache_folder() -> Path:
     ``TOOLKIT_CACHE`` overrides the place, ``XDG_CACHE_HOME`` its parent.
     """
     if chosen := os.environ.get("TOOLKIT_CACHE"):
-        return Path(chosen).expanduser()
+        return Path(chosen).expanduser().absolute()
     parent = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(parent) / "digit-toolkit"
+    return Path(parent).absolute() / "digit-toolkit"
 
 
 def runs_folder() -> Path:
     """Where runs leave what they made: ``runs/`` in the repository, unless ``TOOLKIT_RUNS`` says otherwise."""
-    return Path(os.environ.get("TOOLKIT_RUNS") or ROOT / "runs").expanduser()
+    return Path(os.environ.get("TOOLKIT_RUNS") or ROOT / "runs").expanduser().absolute()
 
 
 def make_folder(folder: Path) -> Path:

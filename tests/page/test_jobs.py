@@ -2,13 +2,16 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.page.conftest import finished, post
 from toolkit.errors import ToolkitError
 from toolkit.page import jobs
+from toolkit.page.app import Page
 from toolkit.page.jobs import OFFERED, Job, form, words_for
+from toolkit.paths import runs_folder
 from toolkit.recipes import recipe_names
 from toolkit.runs import start_run
 
@@ -98,6 +101,28 @@ def test_a_run_of_an_earlier_process_of_that_number_is_another(page, client, at_
     assert job.record()["run"] is None
     os.utime(run.folder / "run.json")
     assert job.record()["run"]
+
+
+def test_a_command_means_the_folders_that_the_page_shows(digits, monkeypatch):
+    begun = {}
+    monkeypatch.setattr(jobs.subprocess, "Popen", lambda words, **how: begun.update(how, words=words) or Ended())
+    monkeypatch.chdir(digits)
+    for place in ("RUNS", "CACHE"):
+        monkeypatch.setenv(f"TOOLKIT_{place}", place.lower())
+    page = Page(Path())
+    page.jobs.start(words_for("hand_in", {}, page.digits))
+    assert begun["words"][-1] == f"--digits={digits}"
+    assert begun["env"]["TOOLKIT_RUNS"] == str(runs_folder()) == str(digits / "runs")
+    assert begun["env"]["TOOLKIT_CACHE"] == str(digits / "cache")
+
+
+class Ended:
+    """A process that ended well, once it was asked."""
+
+    returncode = 0
+
+    def poll(self):
+        return self.returncode
 
 
 def test_only_the_end_of_what_it_says_is_shown(page, client, at_once):

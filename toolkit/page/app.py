@@ -40,9 +40,9 @@ class Page:
     """What this page knows while it is open. Whatever a browser names is looked up here: it never names a file."""
 
     def __init__(self, digits: Path | None = None, phone: bool = False) -> None:
-        self.digits, self.phone_wanted = digits, phone
+        self.digits, self.phone_wanted = digits and digits.absolute(), phone  # a command begins in another folder
         self.folder = make_folder(runs_folder() / "page")
-        self.jobs, self.readers = Jobs(self.folder), Readers(digits)
+        self.jobs, self.readers = Jobs(self.folder), Readers(self.digits)
         self.desks: dict[str, SheetDesk] = {}
         self.phone: tuple[SheetDesk, PhoneDoor] | None = None
         self.slow = threading.Lock()  # one computation of seconds at a time: each takes all cores

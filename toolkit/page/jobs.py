@@ -17,7 +17,7 @@ from typing import Any
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import published_models
 from toolkit.page.past_runs import past_runs
-from toolkit.paths import RECIPES, ROOT, make_folder
+from toolkit.paths import RECIPES, ROOT, cache_folder, make_folder, runs_folder
 from toolkit.recipes import Option, Recipe, read_recipe
 from toolkit.runs import read_record
 
@@ -156,12 +156,12 @@ class Jobs:
             folder = make_folder(self.folder / name)
             if makes:
                 words += ("--out", str(folder / makes))
-            began = time.time()
+            began, places = time.time(), {"TOOLKIT_RUNS": str(runs_folder()), "TOOLKIT_CACHE": str(cache_folder())}
             with (folder / "log").open("wb") as stream:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "toolkit", *words],
                     cwd=ROOT,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "100"},
+                    env={**os.environ, **places, "PYTHONUNBUFFERED": "1", "COLUMNS": "100"},
                     stdin=subprocess.DEVNULL,
                     stdout=stream,
                     stderr=subprocess.STDOUT,
