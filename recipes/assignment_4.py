@@ -47,7 +47,7 @@ def run(
     with start_run(__file__, locals()):
         require_form(digits, ASSIGNMENT_4)
         same = {"sets_sha256": load_sets(digits).sha256(), "model_sha256": load_model(model)[1].weights_sha256}
-        place = out or ROOT
+        place = (out or ROOT).absolute()
         workbook, pdf = place / "Assignment 4 Results.xlsx", place / "Assignment 4_Report.pdf"
 
         def finished(recipe: ModuleType, options: dict[str, Any], **how: Any) -> Path:

@@ -2,6 +2,7 @@ import contextlib
 import csv
 import json
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,24 @@ def test_the_same_command_twice_at_once_is_refused_and_names_the_first():
         pass
     assert f"process {os.getpid()} in" in str(caught.value)
     assert not list(run.folder.parent.glob("*.lock"))
+
+
+def test_the_same_words_in_another_folder_are_another_command(tmp_path, monkeypatch):
+    runs = []
+    for name in "ab":
+        make_folder(tmp_path / name)
+        monkeypatch.chdir(tmp_path / name)
+        with contextlib.suppress(RuntimeError), start_run("r.py", {"digits": Path(), "photos": [Path("a.jpg")]}) as run:
+            run.options.update(out=Path("out"))
+            make_folder(run.folder / STATE)
+            raise RuntimeError
+        runs.append(run)
+    assert runs[0].folder != runs[1].folder
+    folder = str(tmp_path / "b")
+    assert record(run)["options"] == {"digits": folder, "photos": [f"{folder}/a.jpg"], "out": f"{folder}/out"}
+    monkeypatch.chdir(tmp_path)
+    with start_run("r.py", {"digits": Path("b"), "photos": [Path("b/a.jpg")]}) as again:
+        assert again.folder == run.folder
 
 
 def test_a_run_whose_process_is_gone_is_interrupted_and_its_temporary_files_go():

@@ -70,7 +70,7 @@ def start_run(recipe_file: str, options: Mapping[str, Any], together: bool = Fal
     unless they work ``together``: then the first has the folder, and the others print nothing.
     """
     recipe = Path(recipe_file).stem
-    asked = {name: value for name, value in options.items() if name != "fresh"}
+    asked = {name: _whole(value) for name, value in options.items() if name != "fresh"}
     if world_size() > 1 and not together:
         raise ToolkitError(f"{recipe} runs as one process, not as {world_size()}. Start it without torchrun.")
     if rank():
@@ -100,6 +100,13 @@ def start_run(recipe_file: str, options: Mapping[str, Any], together: bool = Fal
             yield run
 
 
+def _whole(value: Any) -> Any:
+    """An option that means the same from every folder: its paths are whole."""
+    if isinstance(value, list | tuple):
+        return [_whole(one) for one in value]
+    return value.absolute() if isinstance(value, Path) else value
+
+
 @contextmanager
 def _recorded(run: Run, command: str) -> Iterator[None]:
     """Keep ``run.json`` from the beginning to the end."""
@@ -113,7 +120,7 @@ def _recorded(run: Run, command: str) -> Iterator[None]:
             "process": os.getpid(),
             "date": run.date,
             "seconds": round(time.perf_counter() - clock, 2),
-            "options": run.options,
+            "options": {name: _whole(value) for name, value in run.options.items()},
             **run.facts,
             "versions": versions(),
             "machine": machine(),

@@ -17,7 +17,7 @@ def test_a_set_in_mnists_format_is_learned_with_its_names_and_started_from(tmp_p
     scores = pretrain.run(data=write(tmp_path / "mine", examples), names=NAMES, **FAST)
     assert scores.n == 20
     network, card = load_model(latest_run("pretrain"))
-    assert card.name == "mine_mlp"
+    assert (card.name, card.options["data"]) == ("mine_mlp", "mine")
     assert card.classes == sorted(NAMES.split(","))
     assert card.arguments["dropout"] == 0.2
     assert network.get_classifier().out_features == 10

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,6 +39,8 @@ def write_results(
     ``scores``, which the card keeps, is theirs. ``arguments`` are those that differ from the architecture's defaults.
     """
     digits, logits = judged
+    # explaining asks where the digits are; a published card tells no other folder of this machine
+    options = {o: v.name if isinstance(v, Path) and o != "digits" else v for o, v in run.options.items()}
     run.write_csv("history.csv", history_rows(list(history)))
     card = ModelCard(
         name=name,
@@ -46,7 +49,7 @@ def write_results(
         classes=list(digits.classes),
         scores={key: found.as_record() for key, found in scores.items()},
         recipe=run.recipe,
-        options=run.options,
+        options=options,
         versions=versions(),
         date=run.date,
         started_from=started_from,
