@@ -1,6 +1,7 @@
 """The rooms of the house: each imports only those to its left."""
 
 import ast
+import re
 from importlib import import_module
 
 import pytest
@@ -95,6 +96,17 @@ def test_no_star_imports_and_only_fastai_and_torch_are_inherited_from(path):
             bases = {ast.unparse(base) for base in node.bases}
             known = {"nn.Module", "Callback", "Exception", "ToolkitError", "TypedDict", "NamedTuple"}
             assert bases <= known | OTHERS.get(path.name, set())
+
+
+def test_texts_are_opened_as_utf8():
+    """The locale's encoding, Windows' default, knows no class Ω."""
+    others = {"os", "gzip", "tarfile", "webbrowser", "Image"}  # whose open is not a text's
+    for path in (*MODULES, *(ROOT / "recipes").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                said, name = ast.unparse(node), ast.unparse(node.func.value)
+                if node.func.attr in {"read_text", "write_text"} or (node.func.attr == "open" and name not in others):
+                    assert re.search(r"'utf-8'|\('[rwa]b'\)", said), f"{path}, line {node.lineno}: {said}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: path.name)

@@ -2,6 +2,8 @@ import contextlib
 import csv
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 
 from tests.damage import altered, at_most_one_line
 from toolkit.errors import ToolkitError
-from toolkit.paths import HOST, STATE, make_folder, runs_folder
+from toolkit.paths import HOST, ROOT, STATE, make_folder, runs_folder
 from toolkit.runs import latest_run, read_record, start_run
 
 
@@ -31,6 +33,13 @@ def test_a_run_says_what_was_used_and_how_it_ended():
     assert {"python", "torch", "fastai"} <= set(ended["versions"])
     with (run.folder / "history.csv").open() as stream:
         assert list(csv.DictReader(stream))[1] == {"epoch": "2", "loss": "0.25"}
+
+
+def test_tables_are_written_as_utf8_whatever_the_locale(tmp_path):
+    words = "from toolkit.runs import *; Run('r', Path(sys.argv[1]), '', {}).write_csv('a.csv', [{'class': chr(937)}])"
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", words, str(tmp_path)], cwd=ROOT, env=env, check=True, capture_output=True)
+    assert (tmp_path / "a.csv").read_text("utf-8").split() == ["class", "Ω"]
 
 
 @pytest.mark.parametrize(

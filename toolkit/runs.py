@@ -54,7 +54,7 @@ class Run:
 
     def write_csv(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Write ``rows``, which share their keys, into the run's folder."""
-        with atomic_write(self.folder / name) as temporary, temporary.open("w", newline="") as stream:
+        with atomic_write(self.folder / name) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)

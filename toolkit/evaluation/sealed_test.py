@@ -54,7 +54,7 @@ def log_mnist_opening(recipe: str, data_sha256: str, n: int) -> int:
 def _log(log: str, **entry: object) -> None:
     path = make_folder(runs_folder()) / log
     try:
-        with path.open("a") as stream:
+        with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"time": datetime.now().isoformat(timespec="seconds"), **entry}) + "\n")
     except OSError as error:
         raise ToolkitError(f"The opening cannot be logged in {path}: {error.strerror}. Make it writable.") from error

@@ -42,7 +42,7 @@ def examine(digits: Path | None = None) -> Iterator[tuple[bool, str]]:
 
 def _requirements() -> Iterator[tuple[bool, str]]:
     """Packages whose version is not the one the toolkit was tested with."""
-    for line in (ROOT / "requirements.txt").read_text().splitlines():
+    for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
         if not line or line.startswith("#"):
             continue
         requirement = Requirement(line)

@@ -117,7 +117,7 @@ def collect_evidence(submission: Submission, digits: Path | None = None) -> Evid
 
 def _fine_tuned(folder: Path, name: str) -> FineTuned:
     try:
-        with (folder / "history.csv").open() as stream:
+        with (folder / "history.csv").open(encoding="utf-8") as stream:
             history = TypeAdapter(list[Epoch]).validate_python([*csv.DictReader(stream)])
     except (OSError, ValueError) as error:
         raise ToolkitError(f"{folder} has no readable history.csv: {error}. Fine-tune again.") from error
@@ -130,7 +130,7 @@ def _cut(sets: Mapping[str, LabelledImages]) -> Cut | None:
     if not folder:
         return None
     options = read_record(folder)["options"]
-    with (folder / "provenance.csv").open() as stream:
+    with (folder / "provenance.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     photo, turns = Path(options["photos"][0]), int(rows[0]["turned"]) // 90
     upright = Image.fromarray(np.rot90(read_grey(photo), turns)) if photo.is_file() else None
