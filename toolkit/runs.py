@@ -23,6 +23,7 @@ from toolkit.errors import ToolkitError
 from toolkit.paths import STATE, atomic_write, make_folder, runs_folder, source_sha256, sweep, write_file
 from toolkit.ranks import rank, world_size
 
+PAGE_JOB = "TOOLKIT_JOB"  # in the environment of the page's commands: the name by which it finds their runs
 PACKAGES = ("torch", "fastai", "timm", "numpy", "opencv-python-headless", "pillow", "scikit-learn")
 
 
@@ -118,6 +119,7 @@ def _recorded(run: Run, command: str) -> Iterator[None]:
             "status": status,
             "command": command,
             "process": os.getpid(),
+            "page_job": os.environ.get(PAGE_JOB),
             "date": run.date,
             "seconds": round(time.perf_counter() - clock, 2),
             "options": {name: _whole(value) for name, value in run.options.items()},

@@ -1,7 +1,6 @@
-import json
-import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,9 @@ from toolkit.errors import ToolkitError
 from toolkit.page import jobs
 from toolkit.page.app import Page
 from toolkit.page.jobs import OFFERED, Job, form, words_for
-from toolkit.paths import runs_folder
+from toolkit.paths import make_folder, runs_folder
 from toolkit.recipes import recipe_names
-from toolkit.runs import start_run
+from toolkit.runs import PAGE_JOB, start_run
 
 
 def test_what_is_offered_exists_and_asks_for_no_path():
@@ -84,28 +83,61 @@ def test_a_stopped_training_is_interrupted_and_two_at_once_are_enough(page, clie
         assert finished(page, name)["status"] == "stopped"
 
 
+@dataclass
+class Process:
+    """A process; on Windows who ends one says with which status, and Python says 1."""
+
+    returncode: int | None = 0
+
+    def poll(self):
+        return self.returncode
+
+    def wait(self, timeout=None):
+        return self.returncode
+
+    def terminate(self):
+        self.returncode = 1
+
+
 @pytest.fixture
 def at_once(monkeypatch):
     """Commands are started and end at once, and do nothing."""
     monkeypatch.setattr(jobs.sys, "executable", "true")
 
 
-def test_a_run_of_an_earlier_process_of_that_number_is_another(page, client, at_once):
+def test_its_run_is_the_one_that_names_it_whatever_its_process(page, client, at_once, monkeypatch):
     job = page.jobs.known[post(client, "/recipes/hand_in")[0]["name"]]
-    finished(page, job.name)
-    with start_run("hand_in.py", {}) as run:
-        pass
-    record = json.loads((run.folder / "run.json").read_text())
-    run.write_json("run.json", {**record, "process": job.process.pid})
-    os.utime(run.folder / "run.json", (0, 0))
-    assert job.record()["run"] is None
-    os.utime(run.folder / "run.json")
-    assert job.record()["run"]
+    for name, known in (("", False), ("another", False), (job.name, True)):
+        monkeypatch.setenv(PAGE_JOB, name)
+        with start_run("hand_in.py", {"ids": name}):
+            pass
+        assert bool(job.record()["run"]) is known
+
+
+def test_what_it_says_is_utf8_whatever_the_locale(page, monkeypatch, tmp_path):
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    says = tmp_path / "says"
+    says.write_text(f"#!/bin/sh\nexec '{sys.executable}' -c 'print(chr(937))'\n")
+    says.chmod(0o700)
+    monkeypatch.setattr(jobs.sys, "executable", str(says))
+    assert finished(page, page.jobs.start(("doctor",))["name"])["said"] == "Ω\n"
+
+
+def test_a_stop_is_told_from_a_failure_where_the_system_does_not(page, client):
+    for name, stops in (("1", True), ("2", False)):
+        make_folder(page.folder / name)
+        (page.folder / name / "log").touch()
+        page.jobs.known[name] = Job(name, ("check",), page.folder / name, Process(None), 0.0)
+        if stops:
+            assert post(client, f"/jobs/{name}/stop")[1] == 200
+        page.jobs.known[name].process.terminate()
+        assert page.jobs.known[name].record()["status"] == ("stopped" if stops else "failed")
 
 
 def test_a_command_means_the_folders_that_the_page_shows(digits, monkeypatch):
     begun = {}
-    monkeypatch.setattr(jobs.subprocess, "Popen", lambda words, **how: begun.update(how, words=words) or Ended())
+    monkeypatch.setattr(jobs.subprocess, "Popen", lambda words, **how: begun.update(how, words=words) or Process())
     monkeypatch.chdir(digits)
     for place in ("RUNS", "CACHE"):
         monkeypatch.setenv(f"TOOLKIT_{place}", place.lower())
@@ -114,15 +146,6 @@ def test_a_command_means_the_folders_that_the_page_shows(digits, monkeypatch):
     assert begun["words"][-1] == f"--digits={digits}"
     assert begun["env"]["TOOLKIT_RUNS"] == str(runs_folder()) == str(digits / "runs")
     assert begun["env"]["TOOLKIT_CACHE"] == str(digits / "cache")
-
-
-class Ended:
-    """A process that ended well, once it was asked."""
-
-    returncode = 0
-
-    def poll(self):
-        return self.returncode
 
 
 def test_only_the_end_of_what_it_says_is_shown(page, client, at_once):

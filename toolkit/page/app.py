@@ -60,7 +60,7 @@ class Page:
             _get("/runs/{run}/{file}", lambda request: _file(request, _run(request).pictures())),
             _get("/jobs", lambda _: self.jobs.records()),
             _post("/recipes/{recipe}", self.start, dict[str, str | bool]),
-            _post("/jobs/{job}/stop", lambda request, _: self._job(request).process.terminate()),
+            _post("/jobs/{job}/stop", lambda request, _: self._job(request).stop()),
             _get("/jobs/{job}/{file}", lambda request: _file(request, self._job(request).files())),
             _post("/exports/{kind}/{model}", self.export),
             _get("/take/{file}", lambda request: _file(request, _to_take())),

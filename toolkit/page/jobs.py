@@ -19,7 +19,7 @@ from toolkit.models.bundle import published_models
 from toolkit.page.past_runs import past_runs
 from toolkit.paths import RECIPES, ROOT, cache_folder, make_folder, runs_folder
 from toolkit.recipes import Option, Recipe, read_recipe
-from toolkit.runs import read_record
+from toolkit.runs import PAGE_JOB, read_record
 
 OFFERED = {  # recipes by the step of the page that offers them; find_lr draws the curve before training
     "train": ("finetune_last_layer", "finetune_two_layers", "finetune_all_layers", "find_lr"),
@@ -46,10 +46,16 @@ class Job:
     started: float  # seconds since 1970
     makes: str = ""
     run: str | None = None
+    stopped: bool = False  # from here
 
     @property
     def running(self) -> bool:
         return self.process.poll() is None
+
+    def stop(self) -> None:
+        """End it as Ctrl-C would, where the system knows of that: the same command goes on where it stopped."""
+        self.stopped = True
+        self.process.terminate()
 
     def files(self) -> dict[str, Path]:
         """What it made to take home, by name."""
@@ -58,7 +64,7 @@ class Job:
 
     def record(self) -> dict[str, Any]:
         """What the page shows of it."""
-        running = self.running
+        running, otherwise = self.running, "stopped" if self.stopped else "failed"
         with (self.folder / "log").open("rb") as stream:
             log = os.fstat(stream.fileno())
             stream.seek(max(0, log.st_size - SHOWN))
@@ -67,7 +73,7 @@ class Job:
             "name": self.name,
             "recipe": self.words[self.words[0] == "recipe"],
             "command": " ".join(["python -m toolkit", *(f'"{word}"' if " " in word else word for word in self.words)]),
-            "status": "running" if running else ENDED.get(self.process.returncode, "failed"),
+            "status": "running" if running else ENDED.get(self.process.returncode, otherwise),
             "said": said,
             "seconds": round(max(0.0, (time.time() if running else log.st_mtime) - self.started), 1),
             "run": self._run(),
@@ -75,12 +81,12 @@ class Job:
         }
 
     def _run(self) -> str | None:
-        """The id of the run that it opened, once it has: the one of its process, but none of before it began."""
+        """The id of the run that it opened, once it has."""
         if self.words[0] == "recipe" and not self.run:
             for run in past_runs(self.words[1]):
-                with suppress(ToolkitError, OSError):
-                    late = (run.folder / "run.json").stat().st_mtime >= self.started
-                    if late and read_record(run.folder).get("process") == self.process.pid:
+                with suppress(ToolkitError):
+                    # in a virtual environment of Windows its process is another than the one that was started
+                    if read_record(run.folder).get("page_job") == self.name:
                         self.run = run.id
                         break
         return self.run
@@ -156,12 +162,20 @@ class Jobs:
             folder = make_folder(self.folder / name)
             if makes:
                 words += ("--out", str(folder / makes))
-            began, places = time.time(), {"TOOLKIT_RUNS": str(runs_folder()), "TOOLKIT_CACHE": str(cache_folder())}
+            own = {
+                "TOOLKIT_RUNS": str(runs_folder()),
+                "TOOLKIT_CACHE": str(cache_folder()),
+                PAGE_JOB: name,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONIOENCODING": "utf-8",
+                "COLUMNS": "100",
+            }
+            began = time.time()
             with (folder / "log").open("wb") as stream:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "toolkit", *words],
                     cwd=ROOT,
-                    env={**os.environ, **places, "PYTHONUNBUFFERED": "1", "COLUMNS": "100"},
+                    env={**os.environ, **own},
                     stdin=subprocess.DEVNULL,
                     stdout=stream,
                     stderr=subprocess.STDOUT,
@@ -171,9 +185,9 @@ class Jobs:
             return self.known[name].record()
 
     def close(self) -> None:
-        """End what is running, as Ctrl-C would: the same command goes on where it stopped."""
+        """End what is running."""
         for job in self.known.values():
-            job.process.terminate()
+            job.stop()
         for job in self.known.values():
             try:
                 job.process.wait(PATIENCE)
