@@ -76,6 +76,28 @@ def is_alive(process: int) -> bool:
     return psutil.pid_exists(process)
 
 
+@contextmanager
+def locked(path: Path, wait: bool = False) -> Iterator[bool]:
+    """Whether nobody else holds this lock, which dies with its process; afterwards its file is gone.
+
+    With ``wait`` that is so at last.
+    """
+    import filelock
+
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except filelock.Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        lock.release()
+
+
 def write_file(path: Path, content: bytes | bytearray | str) -> Path:
     """Write a whole file as ``atomic_write`` does, text as UTF-8, and return ``path``."""
     with atomic_write(path) as temporary:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from toolkit import doors
 from toolkit.errors import ToolkitError
-from toolkit.paths import STATE, atomic_write, make_folder, runs_folder, source_sha256, sweep, write_file
+from toolkit.paths import STATE, atomic_write, locked, make_folder, runs_folder, source_sha256, sweep, write_file
 from toolkit.ranks import rank, world_size
 
 PAGE_JOB = "TOOLKIT_JOB"  # in the environment of the page's commands: the name by which it finds their runs
@@ -81,7 +81,7 @@ def start_run(recipe_file: str, options: Mapping[str, Any], together: bool = Fal
     said = json.dumps([recipe, asked, version_of("torch"), source_sha256(Path(recipe_file))], default=str)
     command = hashlib.sha256(said.encode()).hexdigest()[:20]
     _tidy()
-    with _locked(make_folder(runs_folder() / recipe) / f"{command}.lock") as free:
+    with locked(make_folder(runs_folder() / recipe) / f"{command}.lock") as free:
         before = ((folder, record) for folder, record in _records(recipe) if record.get("command") == command)
         folder, last = next(before, (None, {}))
         if not free:
@@ -142,25 +142,6 @@ def _recorded(run: Run, command: str) -> Iterator[None]:
     shutil.rmtree(run.folder / STATE, ignore_errors=True)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[bool]:
-    """Whether nobody else holds this lock, which dies with its process; afterwards its file is gone."""
-    import filelock
-
-    lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        with suppress(OSError):
-            path.unlink()
-        lock.release()
-
-
 def _records(recipe: str = "*", report: bool = False) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The folders of all runs, the latest of a recipe first, and their records; damaged ones are passed over."""
     for path in sorted(runs_folder().glob(f"{recipe}/*/run.json"), reverse=True):
@@ -175,7 +156,7 @@ def _tidy() -> None:
     """Runs whose process is gone become interrupted ones; temporary files of such processes go."""
     for folder, record in _records():
         if record["status"] == "running":
-            with _locked(folder.parent / f"{record.get('command')}.lock") as free:
+            with locked(folder.parent / f"{record.get('command')}.lock") as free:
                 if free:
                     ended = {**record, "status": "interrupted", "reason": "its process is gone"}
                     Run(record["recipe"], folder, "", {}).write_json("run.json", ended)

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from functools import partial
@@ -59,6 +60,25 @@ def test_what_was_done_before_a_moment_does_not_count(tmp_path):
 def test_equal_jobs_are_done_once(tmp_path):
     assert len(run_jobs(square, [{"number": 2}] * 3, tmp_path, "squares", processes=1)) == 3
     assert runs(tmp_path) == 1
+
+
+def test_a_job_of_two_sweeps_at_once_is_done_by_one(tmp_path):
+    def beside_another(job, place):
+        if not other.is_alive():
+            other.start()
+            other.join(0.1)  # it waits for this one
+        return square(job, place)
+
+    def sweep(**how):
+        results.extend(run_jobs(beside_another, [{"number": 2}], tmp_path, "squares", processes=1, **how))
+
+    results = []
+    other = threading.Thread(target=sweep, kwargs={"since": time.time() + 1})  # anew, but for what is being done
+    sweep()
+    other.join()
+    assert [result["square"] for result in results] == [4, 4]
+    assert runs(tmp_path) == 1
+    assert not list(tmp_path.glob("*.lock"))
 
 
 def test_an_interruption_keeps_what_was_finished(tmp_path):

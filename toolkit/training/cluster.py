@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ToolkitError
 from toolkit.paths import ROOT, STATE, write_file
-from toolkit.training.sweeps import Done, Job, Work
+from toolkit.training.sweeps import Done, Job, Work, keep
 
 LEFT_OUT = ["/*", "!/.", "!/toolkit", "!/recipes", "!/benchmarks", "__pycache__"]  # of what is sent, as in .gitignore
 KEPT = "What was finished is kept: repeat the command"
@@ -51,7 +52,7 @@ def do_on_cluster(work: Work, missing: Mapping[Path, Job], address: str) -> Done
                     raise ToolkitError(f"Job {place.name}, {told}, failed on {failure}. {KEPT} after mending that.")
                 for name, content in files.items():
                     write_file(place / name, content)
-                yield place, result
+                yield place, keep(place, missing[place], partial(dict, result))
                 del pending[ready]
             _reach(head)  # without it, or with another one at its address, Ray would wait for ever
     except (OSError, ray.exceptions.RayError) as error:

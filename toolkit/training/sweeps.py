@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
-from toolkit.paths import STATE, make_folder, source_sha256, temporary_path, write_file
+from toolkit.paths import STATE, locked, make_folder, source_sha256, temporary_path, write_file
 
 RESULT = "result.json"
 MOST_PROCESSES = 4  # each holds Python, torch and its data: about 600 MB
@@ -57,8 +57,11 @@ def run_jobs(
     places = [make_folder(folder) / _name(work, job) for job in jobs]
     for place in places:
         if place.exists() and place.stat().st_mtime < since:
-            shutil.rmtree(place)
-    missing = {place: job for place, job in zip(places, jobs, strict=True) if not _is_done(place, job)}
+            with locked(_lock(place)) as free:  # what another command is doing is as good as new
+                if free:
+                    shutil.rmtree(place)
+    results = {place: _result(place, job) for place, job in zip(places, jobs, strict=True)}
+    missing = {place: job for place, job in zip(places, jobs, strict=True) if not results[place]}
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -72,9 +75,9 @@ def run_jobs(
             done = _do_here(work, missing, choose_processes(processes))
         with closing(done):  # an interruption in here ends what is still being done
             for place, result in done:
-                _keep(place, missing[place], result)
+                results[place] = result
                 bar.advance(task)
-    return [{**read_json(place / RESULT), "place": str(place)} for place in places]
+    return [{**results[place], "place": str(place)} for place in places]
 
 
 def choose_processes(asked: int | None) -> int:
@@ -86,7 +89,7 @@ def choose_processes(asked: int | None) -> int:
 
 def _do_here(work: Work, missing: Mapping[Path, Job], processes: int) -> Done:
     if processes == 1 or len(missing) < 2:
-        yield from ((place, work(job, make_folder(place))) for place, job in missing.items())
+        yield from ((place, _do_alone(work, job, place)) for place, job in missing.items())
         return
     pool, sent = _pool(processes), temporary_path(next(iter(missing)).with_suffix(".work"))
     try:
@@ -135,7 +138,11 @@ def _end_with_parent() -> None:
 
 
 def _do_job(sent: Path, job: Job, place: Path) -> Result:
-    return _read_work(sent)(job, make_folder(place))
+    return _do_alone(_read_work(sent), job, place)
+
+
+def _do_alone(work: Work, job: Job, place: Path) -> Result:
+    return keep(place, job, lambda: work(job, make_folder(place)))
 
 
 @lru_cache(maxsize=1)
@@ -146,17 +153,31 @@ def _read_work(sent: Path) -> Work:
     return work
 
 
-def _keep(place: Path, job: Job, result: Result) -> None:
-    write_file(place / RESULT, json.dumps({"job": job, **result}, indent=1) + "\n")
-    shutil.rmtree(place / STATE, ignore_errors=True)
+def keep(place: Path, job: Job, find: Callable[[], Result]) -> Result:
+    """A job's result, kept in its ``place``: what ``find`` returns, unless another command has left it there by now.
+
+    Commands that share jobs may run at once, and one job's state is one command's: the other waits for it.
+    """
+    with locked(_lock(place), wait=True):
+        if not (result := _result(place, job)):
+            content = json.dumps({"job": job, **find()}, indent=1)
+            write_file(place / RESULT, content + "\n")
+            result = json.loads(content)
+        shutil.rmtree(place / STATE, ignore_errors=True)
+    return result
 
 
-def _is_done(place: Path, job: Job) -> bool:
-    """Whether this job's result is there; what is damaged or of another job is done again."""
+def _lock(place: Path) -> Path:
+    return place.with_suffix(".lock")
+
+
+def _result(place: Path, job: Job) -> Result:
+    """This job's result, nothing if it is not there; what is damaged or of another job is done again."""
     try:
-        return (place / RESULT).exists() and read_json(place / RESULT).get("job") == json.loads(json.dumps(job))
+        result = read_json(place / RESULT) if (place / RESULT).exists() else {}
     except ToolkitError:
-        return False
+        return {}
+    return result if result.get("job") == json.loads(json.dumps(job)) else {}
 
 
 def _name(work: Work, job: Job) -> str:
