@@ -12,7 +12,7 @@ from hypothesis import given
 from tests.damage import altered, at_most_one_line
 from toolkit.errors import ToolkitError
 from toolkit.paths import HOST, ROOT, STATE, make_folder, runs_folder
-from toolkit.runs import latest_run, read_record, start_run
+from toolkit.runs import Run, latest_run, read_record, start_run
 
 
 def record(run):
@@ -105,9 +105,13 @@ def test_a_training_cut_off_is_gone_on_with_in_its_folder():
         return run.folder
 
     first = begin(seed=0)
+    Run("r", first, "", {}).write_json("run.json", {**read_record(first), "seconds": 1000.0})
     assert begin(seed=0, fresh=False) == first
+    assert read_record(first)["seconds"] >= 1000  # of both parts
     assert begin(seed=1) != first
+    assert (first / STATE).exists()
     assert begin(seed=0, fresh=True) != first
+    assert not (first / STATE).exists()  # nobody goes on from there any more
     with start_run("r.py", {"seed": 1}) as run:
         assert run.folder != first
     assert not (run.folder / STATE).exists()

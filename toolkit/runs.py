@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from toolkit import doors
 from toolkit.errors import ToolkitError
@@ -36,6 +36,7 @@ class Record(TypedDict):
     status: str
     date: str
     options: dict[str, Any]
+    seconds: NotRequired[float]
 
 
 @dataclass
@@ -82,8 +83,8 @@ def start_run(recipe_file: str, options: Mapping[str, Any], together: bool = Fal
     command = hashlib.sha256(said.encode()).hexdigest()[:20]
     _tidy()
     with locked(make_folder(runs_folder() / recipe) / f"{command}.lock") as free:
-        before = ((folder, record) for folder, record in _records(recipe) if record.get("command") == command)
-        folder, last = next(before, (None, {}))
+        before = [(folder, record) for folder, record in _records(recipe) if record.get("command") == command]
+        folder, last = before[0] if before else (None, {})
         if not free:
             running = last.get("status") == "running"
             where = f"process {last.get('process')} in {folder}" if running else "and has just begun"
@@ -93,11 +94,13 @@ def start_run(recipe_file: str, options: Mapping[str, Any], together: bool = Fal
             )
         started, fresh = datetime.now(), bool(options.get("fresh"))
         if fresh or not folder or last["status"] == "finished" or not (folder / STATE).is_dir():
-            folder = _new_folder(runs_folder() / recipe, started)
+            for earlier, _ in before:  # from which nobody goes on any more
+                shutil.rmtree(earlier / STATE, ignore_errors=True)
+            folder, last = _new_folder(runs_folder() / recipe, started), {}
         since = started.timestamp() if fresh else 0.0
         facts = {"world_size": world_size()} if together else {}
         run = Run(recipe, folder, started.isoformat(sep=" ", timespec="seconds"), asked, facts, since)
-        with _recorded(run, command):
+        with _recorded(run, command, last.get("seconds", 0.0)):
             yield run
 
 
@@ -109,9 +112,9 @@ def _whole(value: Any) -> Any:
 
 
 @contextmanager
-def _recorded(run: Run, command: str) -> Iterator[None]:
-    """Keep ``run.json`` from the beginning to the end."""
-    clock = time.perf_counter()
+def _recorded(run: Run, command: str, spent: float) -> Iterator[None]:
+    """Keep ``run.json`` from the beginning to the end, of a run on which so many seconds were ``spent`` before."""
+    clock = time.perf_counter() - spent
 
     def write(status: str) -> None:
         record = {
