@@ -58,15 +58,26 @@ def sha256_of(path: Path) -> str:
         raise ToolkitError(f"{path} cannot be read: {error.strerror}. Make it again.") from error
 
 
-HOST = "".join(letter for letter in platform.node() if letter.isalnum())[:20]
+HOST = "".join(letter for letter in platform.node() if letter.isascii() and letter.isalnum())[:20]
 
 
 def sweep(folder: Path, below: str = "**/") -> None:
     """Remove the temporary files in ``folder``, and ``below``, that processes of this machine left which are gone."""
-    for path in folder.glob(f"{below}.{HOST}-*-*"):
+    for path in left_behind(folder, f"{below}."):
+        path.unlink(missing_ok=True)
+
+
+def left_behind(folder: Path, before: str = "") -> Iterator[Path]:
+    """What lies in ``folder`` under an ``own_name``, with ``before`` in front, of a process that is gone."""
+    for path in folder.glob(f"{before}{HOST}-*-*"):
         process = path.name.split("-")[1]
         if process.isdigit() and not is_alive(int(process)):
-            path.unlink(missing_ok=True)
+            yield path
+
+
+def own_name() -> str:
+    """A new name that tells this process from all others, of other machines too."""
+    return f"{HOST}-{os.getpid()}-{secrets.token_hex(8)}"
 
 
 def is_alive(process: int) -> bool:
@@ -120,7 +131,7 @@ def sync(path: Path) -> None:
 
 def temporary_path(path: Path) -> Path:
     """A hidden, unused name beside ``path``; ``sweep`` removes what a process that was killed left under it."""
-    return path.parent / f".{HOST}-{os.getpid()}-{secrets.token_hex(8)}{path.suffix}"
+    return path.parent / f".{own_name()}{path.suffix}"
 
 
 @contextmanager

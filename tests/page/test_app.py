@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from tests.page.conftest import HOST, png, post
+from tests.page.conftest import HOST as ADDRESS
+from tests.page.conftest import png, post
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.page import app, gate
 from toolkit.page.app import Page
 from toolkit.page.gate import guarded
 from toolkit.page.past_runs import past_runs
-from toolkit.paths import ROOT
+from toolkit.paths import HOST, ROOT, make_folder, own_name
 from toolkit.runs import start_run
 
 
@@ -31,6 +32,15 @@ def test_the_page_comes_from_here_alone(client):
         assert name in html
         assert client.get(f"/{name}").status_code == 200
     assert "http" not in html.replace("http-equiv", "")
+
+
+def test_a_page_removes_what_one_that_was_killed_left_but_for_photos_of_a_run(page):
+    named, _ = (make_folder(page.folder / f"{HOST}-999999999-{end}") for end in "ab")
+    own = make_folder(page.folder / own_name())
+    with start_run("sheet_cut.py", {"photos": [named / "photo_1.jpg"]}):
+        pass
+    Page()
+    assert set(page.folder.iterdir()) == {named, own}
 
 
 def test_the_state_says_what_can_be_done_without_opening_test_set(client):
@@ -212,7 +222,7 @@ def test_of_many_tabs_the_oldest_photos_are_forgotten(client, page, monkeypatch)
 def test_a_second_address_for_a_phone_closes_the_first(digits, monkeypatch):
     monkeypatch.setattr(gate, "own_address", lambda: "127.0.0.1")
     page = Page(digits, phone=True)
-    client = TestClient(guarded(page.app(), (HOST,)), base_url=f"http://{HOST}", raise_server_exceptions=False)
+    client = TestClient(guarded(page.app(), (ADDRESS,)), base_url=f"http://{ADDRESS}", raise_server_exceptions=False)
     one, other = (post(client, "/sheets/new/photos", b"")[0]["sheet"] for _ in range(2))
     first = post(client, f"/sheets/{one}/phone")[0]["address"]
     assert client.get(f"/sheets/{one}").json() == {"photos": 0, "phone": True}

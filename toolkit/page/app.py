@@ -1,7 +1,7 @@
 """What the page can ask for: each answer is a call of what the command line calls, as JSON or a picture."""
 
 import json
-import secrets
+import shutil
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from toolkit.classes import DIGITS
 from toolkit.data.image_sets import load_sets
+from toolkit.doors import read_file
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.sealed_test import openings
 from toolkit.experiments.exporting import KINDS
@@ -27,7 +28,7 @@ from toolkit.page.jobs import OFFERED, Job, Jobs, form, words_for
 from toolkit.page.past_runs import PastRun, past_runs, summaries
 from toolkit.page.readers import Readers
 from toolkit.page.sheets import Asked, SheetDesk, present_sets
-from toolkit.paths import RECIPES, ROOT, make_folder, runs_folder
+from toolkit.paths import RECIPES, ROOT, left_behind, make_folder, own_name, runs_folder
 
 TO_TAKE = ("Assignment 4 Results.xlsx", "Assignment 4_Report.pdf", "*.zip")  # in the repository
 MOST_JSON = 200_000  # bytes
@@ -42,6 +43,7 @@ class Page:
     def __init__(self, digits: Path | None = None, phone: bool = False) -> None:
         self.digits, self.phone_wanted = digits and digits.absolute(), phone  # a command begins in another folder
         self.folder = make_folder(runs_folder() / "page")
+        _tidy(self.folder)
         self.jobs, self.readers = Jobs(self.folder), Readers(self.digits)
         self.desks: dict[str, SheetDesk] = {}
         self.phone: tuple[SheetDesk, PhoneDoor] | None = None
@@ -133,7 +135,7 @@ class Page:
         except ToolkitError:
             while len(self.desks) >= MOST_DESKS:
                 self.desks.pop(next(iter(self.desks))).forget()
-            name = secrets.token_hex(8)
+            name = own_name()
             desk = self.desks[name] = SheetDesk(self.folder / name, self.digits)
         if sent:
             desk.add(sent)
@@ -182,6 +184,14 @@ class Page:
 
     def _job(self, request: Request) -> Job:
         return _named(request, "job", self.jobs.known)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what pages that were killed left in ``folder``, but for the photos that a run's record names."""
+    records = [read_file(run.folder / "run.json") for run in past_runs("sheet_cut")]
+    for left in left_behind(folder):
+        if not any(left.name.encode() in record for record in records):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _get(path: str, answer: Callable[[Request], Any]) -> Route:

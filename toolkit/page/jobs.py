@@ -1,7 +1,6 @@
 """Long work: commands of the toolkit in processes of their own, which no closing browser ends."""
 
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from typing import Any
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import published_models
 from toolkit.page.past_runs import past_runs
-from toolkit.paths import RECIPES, ROOT, cache_folder, make_folder, runs_folder
+from toolkit.paths import RECIPES, ROOT, cache_folder, make_folder, own_name, runs_folder
 from toolkit.recipes import Option, Recipe, read_recipe
 from toolkit.runs import PAGE_JOB, read_record
 
@@ -158,7 +157,7 @@ class Jobs:
                 raise ToolkitError(f"{MOST} commands are running. Wait for one, or stop one.")
             for name in [name for name, job in self.known.items() if not job.running][: 1 - REMEMBERED]:
                 shutil.rmtree(self.known.pop(name).folder, ignore_errors=True)
-            name = secrets.token_hex(8)
+            name = own_name()
             folder = make_folder(self.folder / name)
             if makes:
                 words += ("--out", str(folder / makes))
