@@ -16,7 +16,7 @@ from toolkit.evaluation.records import Comparison, Search
 from toolkit.evaluation.scores import Scores
 from toolkit.evaluation.sealed_test import open_test_set, openings
 from toolkit.experiments import comparing
-from toolkit.experiments.evaluating import check_runs, measure, unmeasured
+from toolkit.experiments.evaluating import check_learned, check_runs, measure, unmeasured
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT, sha256_of
 from toolkit.reporting import excel
@@ -44,6 +44,7 @@ def run(
         models = {name: load_model(name) for name in (model, last_layer, more_layers)}
         images = load_sets(digits)
         check_runs(models, model, last_layer, more_layers, images.classes)
+        check_learned((last_layer, more_layers), images)
         absent = unmeasured(models[model][1].classes, images.classes)
         if template:
             excel.match_template(template)  # before Test Set is opened: a sheet that does not fit costs no opening

@@ -85,6 +85,22 @@ def test_a_comparison_on_other_digits_is_refused_before_test_set_is_opened(
     assert openings() == []
 
 
+@pytest.mark.usefixtures("both")
+def test_runs_fine_tuned_on_other_digits_are_refused_before_test_set_is_opened(digits, idx_files, tmp_path):
+    trained, tested = digits / "Training Set/0/0_01.jpg", digits / "Test Set/0/0_01.jpg"
+    one, other = trained.read_bytes(), tested.read_bytes()  # what was trained on is tested: the sheet was cut again
+    trained.write_bytes(other)
+    tested.write_bytes(one)
+    options = {"model": "mnist_mlp", "out": tmp_path / "a.xlsx", "mnist": idx_files, "digits": digits}
+    with pytest.raises(ToolkitError, match="was fine-tuned with other digits"):
+        evaluate_models.run(**options)
+    finetuned = {"last_layer": latest_run("finetune_last_layer"), "more_layers": latest_run("finetune_two_layers")}
+    with pytest.raises(ToolkitError, match="was fine-tuned with other digits"):
+        evaluate_models.run(**{name: folder / "model" for name, folder in finetuned.items()}, **options)
+    assert openings() == []
+    assert not (tmp_path / "a.xlsx").exists()
+
+
 def test_without_runs_one_line_says_which_command_makes_one(digits):
     with pytest.raises(ToolkitError, match="recipe finetune_last_layer --model mnist_resnet"):
         evaluate_models.run(digits=digits)

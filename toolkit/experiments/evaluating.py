@@ -8,13 +8,15 @@ import torch
 from torch import nn
 
 from toolkit.classes import DIGITS
+from toolkit.data.image_sets import ImageSets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import score
 from toolkit.models.averaged import Averaged
-from toolkit.models.bundle import ModelCard
+from toolkit.models.bundle import CARD, ModelCard
 from toolkit.paths import runs_folder
 from toolkit.reporting.excel import Result
+from toolkit.runs import read_record
 from toolkit.training.adapting import load_for
 
 Models = Mapping[str | Path, tuple[nn.Module, ModelCard]]  # by the name or the run that each was loaded from
@@ -34,6 +36,20 @@ def check_runs(models: Models, model: str, last_layer: Path, more_layers: Path, 
             )
         if tuple(card.classes) != tuple(classes):
             raise ToolkitError(f"{folder} was fine-tuned for other classes than these images have. Fine-tune again.")
+
+
+def check_learned(folders: Sequence[Path], sets: ImageSets) -> None:
+    """Raise ``ToolkitError`` where a run learned other images than ``sets``: those of their Test Set may be among them.
+
+    What was handed in is no run any more and cannot be asked.
+    """
+    for folder in folders:
+        run = folder.parent if (folder / CARD).is_file() else folder  # its "model" may be named as well
+        if (run / "run.json").is_file() and read_record(run).get("sets_sha256") != sets.sha256():
+            raise ToolkitError(
+                f"{folder} was fine-tuned with other digits than these, perhaps with those of Test Set. Name a run "
+                "with these (--last-layer, --more-layers), or fine-tune again."
+            )
 
 
 def unmeasured(known: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
