@@ -22,7 +22,7 @@ from recipes import (
 )
 from recipes import hand_in as packing
 from recipes import report as writing
-from toolkit.data.image_sets import ASSIGNMENT_4, load_sets, require_form
+from toolkit.data.image_sets import ASSIGNMENT_4, TEST_SET, load_sets, read_all_sets, require_form
 from toolkit.evaluation.records import Search
 from toolkit.models.bundle import load_model
 from toolkit.paths import ROOT
@@ -70,10 +70,13 @@ def run(
 
         print("4. Evaluating")
         runs: dict[str, Any] = {"last_layer": last_layer, "more_layers": more_layers, "comparison": comparison}
-        evaluated = {name: str(folder) for name, folder in runs.items()}
-        if not (find_run("evaluate_models", **evaluated, out=str(workbook), **same) and workbook.exists()):
+        test = {"test_sha256": read_all_sets(digits)[TEST_SET].sha256()}  # no opening: nothing is scored on it
+        evaluated = {name: str(folder) for name, folder in runs.items()} | {"out": str(workbook)} | same | test
+        evaluation = find_run("evaluate_models", **evaluated)
+        written = workbook.exists() and evaluation == find_run("evaluate_models", out=str(workbook))
+        if not evaluation or not written:  # by none, or by a later evaluation of something else
             evaluate_models.run(model=model, **runs, out=workbook, mnist=mnist, digits=digits)
-        evaluation = latest_run("evaluate_models", **evaluated, **same)
+            evaluation = latest_run("evaluate_models", **evaluated)
 
         print("5. Report and zip")
         writing.run(authors=authors, ids=ids, words=words, photo=photo, evaluation=evaluation, out=pdf, digits=digits)

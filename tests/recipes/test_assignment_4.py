@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -75,9 +76,9 @@ def draw(figure):
     return content
 
 
-def assign(place):
+def assign(place, digits=None):
     options = {"model": "mnist_mlp", "seeds": 2, "repeats": 1, "processes": 1, "words": place / "words.md"}
-    return assignment_4.run(**options, **AUTHORS, mnist=place, digits=place / "digits", out=place / "out")
+    return assignment_4.run(**options, **AUTHORS, mnist=place, digits=digits or place / "digits", out=place / "out")
 
 
 @pytest.fixture
@@ -188,6 +189,27 @@ def test_test_set_is_opened_once_and_a_second_run_trains_nothing(done, place, mo
     assign(place)
     assert len(openings()) == 1
     assert (done / ZIP).exists()
+
+
+def test_another_test_set_is_evaluated_anew_and_so_is_what_another_evaluation_wrote_over(
+    done, place, tmp_path, monkeypatch
+):
+    def evaluate(**_):
+        raise ToolkitError("Test Set is opened")
+
+    monkeypatch.setattr(evaluate_models, "run", evaluate)
+    others = shutil.copytree(place / "digits", tmp_path / "others")
+    first, second = sorted((others / "Test Set/0").iterdir())
+    one, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(one)
+    with pytest.raises(ToolkitError, match="is opened"):
+        assign(place, digits=others)
+    with start_run("evaluate_models.py", {"out": done / WORKBOOK}) as later:
+        pass
+    with pytest.raises(ToolkitError, match="is opened"):
+        assign(place)
+    shutil.rmtree(later.folder)
 
 
 def test_unpacked_elsewhere_the_evaluation_gives_the_same_numbers(done, tmp_path):
