@@ -46,6 +46,8 @@ def run(
             print(f"Without '{comparing.NONE}': {card.name} does not know all of these classes.")
         what = f"{len(sets.training)} {things(sets.classes)}, {len(sets.validation)} to validate"
         print(f"{len(jobs)} trainings of {card.name}: {what}")
+        if any(job["how"] and job["how"]["batch_size"] == len(sets.training) for job in jobs):
+            print(f"Batches of {len(sets.training)}: there are no more to train on.")
         folder = runs_folder() / run.recipe / "trainings"
         work = partial(comparing.train_and_keep, files, sets)
         results = run_jobs(work, jobs, folder, "trainings", processes, run.since, cluster)

@@ -18,7 +18,16 @@ from typing import Any
 from toolkit.data.image_sets import load_sets
 from toolkit.data.labelled_images import together
 from toolkit.errors import ToolkitError
-from toolkit.experiments.tuning import Candidate, Trial, check_folds, cross_validate, make_trial, search, trial_jobs
+from toolkit.experiments.tuning import (
+    Candidate,
+    Trial,
+    check_folds,
+    cross_validate,
+    largest_batch,
+    make_trial,
+    search,
+    trial_jobs,
+)
 from toolkit.models.bundle import read_model
 from toolkit.paths import runs_folder
 from toolkit.reporting.excel import trials_table
@@ -55,8 +64,8 @@ def run(
             return [make_trial(own, new, [*islice(done, first)], folds, len(images)) for new, own in candidates]
 
         ways: dict[str, list[int | None]] = {"last layer": [1], "more layers": [2, None]}
-        dropout = "dropout" in card.arguments
-        searches = {name: search(layers, attempt, folds, repeats, dropout) for name, layers in ways.items()}
+        batch, dropout = largest_batch(read, folds), "dropout" in card.arguments
+        searches = {name: search(layers, attempt, folds, repeats, batch, dropout) for name, layers in ways.items()}
         record = {name: found.as_record() for name, found in searches.items()}
         for name, found in searches.items():
             print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")

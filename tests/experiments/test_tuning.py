@@ -107,7 +107,7 @@ def test_a_value_replaces_the_usual_one_only_beyond_chance():
 
 def test_a_gain_of_next_to_nothing_changes_nothing_and_is_not_followed():
     attempt, tried = attempt_with(lambda s: 0.01 - 0.004 * (s.how.epochs == 30))
-    found = search([1], attempt, folds=5, repeats=2)
+    found = search([1], attempt, folds=5, repeats=2, batch=80)
     assert found.chosen is found.usual
     assert [new for new, _, folds in tried if folds > 2] == ["usual"]
 
@@ -125,7 +125,7 @@ def test_a_search_starts_from_the_better_number_of_layers_and_tries_what_it_chos
     attempt, tried = attempt_with(
         lambda s: 1.0 - 0.1 * (s.how.layers is None) - 0.2 * (s.how.epochs == 30) - 0.2 * (s.dropout == 0.5)
     )
-    found = search([2, None], attempt, folds=5, repeats=2)
+    found = search([2, None], attempt, folds=5, repeats=2, batch=80)
     assert [settings.how.layers for _, settings, _ in tried][:3] == [2, None, None]
     assert tried[-1][0] == "together"
     assert (found.chosen.settings.how.epochs, found.chosen.settings.dropout) == (30, 0.5)
@@ -135,13 +135,13 @@ def test_a_search_starts_from_the_better_number_of_layers_and_tries_what_it_chos
 
 def test_only_the_best_value_of_a_factor_goes_on_and_only_while_it_is_better():
     attempt, tried = attempt_with(lambda s: 1.0 - 0.2 * (s.how.epochs == 30) - 0.1 * (s.how.epochs == 10))
-    found = search([1], attempt, folds=5, repeats=2)
+    found = search([1], attempt, folds=5, repeats=2, batch=80)
     on = {folds: [settings for new, settings, count in tried if new != "usual" and count == folds] for folds in (2, 5)}
     assert len(on[2]) == len(alternatives(usual_settings(1)))
     assert [settings.how.epochs for settings in on[5]] == [30]
     assert {trial.n for trial in found.trials if trial.factor == "epochs"} == {40, 200}
     attempt, tried = attempt_with(lambda s: 1.0 - 0.2 * (s.how.epochs == 30))
-    search([1], attempt, folds=5, repeats=1)
+    search([1], attempt, folds=5, repeats=1, batch=80)
     assert max(folds for *_, folds in tried) == 5
 
 
@@ -150,7 +150,7 @@ def test_a_search_ends_where_training_diverges_with_the_usual_values():
         return [Trial(settings, new, np.zeros(0), np.zeros(0), "It diverged.") for new, settings in candidates]
 
     with pytest.raises(ToolkitError, match="usual values: It diverged"):
-        search([1], attempt, folds=5, repeats=2)
+        search([1], attempt, folds=5, repeats=2, batch=80)
 
 
 def test_good_values_that_do_not_go_together_are_dropped():
@@ -158,7 +158,7 @@ def test_good_values_that_do_not_go_together_are_dropped():
         new = (settings.how.epochs == 30) + (settings.dropout == 0.5)
         return (1.0, 0.5, 2.0)[new]
 
-    found = search([1], attempt_with(loss)[0], folds=5, repeats=2)
+    found = search([1], attempt_with(loss)[0], folds=5, repeats=2, batch=80)
     assert found.chosen.settings == usual_settings(1)
     assert found.reasons[-1].endswith("which are kept.")
 

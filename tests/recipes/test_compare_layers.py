@@ -57,6 +57,16 @@ def test_without_fine_tuning_is_left_out_where_classes_are_new(letters, small_mo
     assert network.get_classifier().weight.any()
 
 
+def test_batches_are_no_larger_than_the_training_set(digits, small_model, capsys):
+    for folder in digits.glob("*/[5-9]"):
+        shutil.rmtree(folder)
+    for path in digits.glob("Training Set/*/*_0[3-8].jpg"):
+        path.unlink()
+    summaries = compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)
+    assert summaries["all layers"]["moved"]["output"] > 0
+    assert "Batches of 10" in capsys.readouterr().out
+
+
 def test_a_model_that_knows_more_classes_is_compared_without_fine_tuning_too(digits, small_model):
     for folder in digits.glob("*/[5-9]"):
         shutil.rmtree(folder)

@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -34,6 +35,22 @@ def test_a_search_leaves_its_trials_plots_choice_and_reasons(digits, small_model
 
     monkeypatch.setattr(tuning, "adapt", None)  # a second search trains nothing again
     assert tune_finetuning.run(**options) == found
+
+
+@pytest.mark.parametrize(("kept", "size"), [(8, 16), (3, 9)])
+def test_batches_that_the_images_do_not_fill_are_not_tried(kept, size, digits, small_model, monkeypatch, capsys):
+    for folder in digits.glob("Training Set/*"):
+        for path in sorted(folder.iterdir())[kept:]:
+            path.unlink()
+    for folder in digits.glob("*/[3-9]"):
+        shutil.rmtree(folder)
+    monkeypatch.setattr(tuning, "FACTORS", {"epochs": (2,), "batch_size": (32,)})
+    usual = tuning.usual_settings
+    monkeypatch.setattr(tuning, "usual_settings", lambda layers: usual(layers).change("epochs", 1))
+    found = tune_finetuning.run(model=str(small_model), folds=3, repeats=1, processes=1, digits=digits)
+    assert found["more layers"]["options"]["batch_size"] == size
+    assert {trial["batch_size"] for trial in found["last layer"]["trials"]} == {size}
+    assert f"batch size: {size}, for lack of images to try another." in capsys.readouterr().out
 
 
 def test_a_network_without_dropout_is_tuned_in_the_other_factors(digits, tmp_path, monkeypatch):

@@ -86,7 +86,7 @@ def comparison_jobs(name: str, model: ModelFiles, seeds: int, sets: ImageSets) -
     return [
         {
             "way": way,
-            "how": asdict(how) if how else None,
+            "how": asdict(how.in_batches(len(sets.training))) if how else None,
             "seed": seed,
             "model": name,
             "weights": model.card.weights_sha256,

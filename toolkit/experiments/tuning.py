@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from sklearn.model_selection import StratifiedKFold
 
+from toolkit.data.image_sets import ImageSets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
@@ -165,6 +166,12 @@ def check_folds(folds: int, images: LabelledImages) -> None:
         )
 
 
+def largest_batch(sets: ImageSets, folds: int) -> int:
+    """How many images there are to learn from in every fold, and in the Training Set, where what is chosen is used."""
+    images = len(sets.training) + len(sets.validation)
+    return min(len(sets.training), images - math.ceil(images / folds))
+
+
 def cross_validate(model: ModelFiles, images: LabelledImages, job: Job, place: Path) -> dict[str, Any]:
     """Learn from all folds but one; which images that one holds, their losses, and whether they were read right."""
     how, dropout = Adaptation(**job["settings"]["how"]), job["settings"]["dropout"]
@@ -201,9 +208,12 @@ def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
     chosen, reasons = usual.settings, []
     for factor in usual.settings.options():
         trials = [trial for trial in others if trial.factor == factor]
+        name, old = FACTOR_NAMES.get(factor, factor), format(usual.settings.value(factor), "g")
+        if not trials:
+            reasons.append(f"{name}: {old}, for lack of images to try another.")
+            continue
         best = min(trials, key=lambda trial: (-trial.n, trial.loss))  # no other came as far
-        old, new = (format(trial.settings.value(factor), "g") for trial in (usual, best))
-        name = FACTOR_NAMES.get(factor, factor)
+        new = format(best.settings.value(factor), "g")
         if best.diverged:
             reasons.append(f"{name}: {old} as usual. Training diverged with every other value.")
             continue
@@ -240,14 +250,16 @@ class Search:
         }
 
 
-def search(layers: Sequence[int | None], attempt: Attempt, folds: int, repeats: int, dropout: bool = True) -> Search:
+def search(
+    layers: Sequence[int | None], attempt: Attempt, folds: int, repeats: int, batch: int, dropout: bool = True
+) -> Search:
     """Try the usual settings for each of ``layers``, every factor of the better one, and the chosen values together.
 
     ``attempt`` turns settings, each with the factor that is new in them, into trials on the first so many folds. After
     half of the folds, and after each once, only the best value of a factor goes on, and only while its loss is low
-    enough to be chosen. Without ``dropout`` the network takes none.
+    enough to be chosen. No batch is larger than ``batch``. Without ``dropout`` the network takes none.
     """
-    settings = [usual_settings(count) for count in layers]
+    settings = [replace(usual, how=usual.how.in_batches(batch)) for usual in map(usual_settings, layers)]
     half, once, all_folds = max(1, folds // 2), folds, folds * repeats
     trials = attempt([("usual", usual if dropout else replace(usual, dropout=None)) for usual in settings], all_folds)
     usual = min(trials, key=lambda trial: trial.loss)
@@ -256,7 +268,8 @@ def search(layers: Sequence[int | None], attempt: Attempt, folds: int, repeats: 
             f"There is nothing to compare with: training diverged with the usual values: {usual.diverged}"
         )
     reasons = [f"layers: {_count(usual)}. {_compare(usual, other)}." for other in trials if other is not usual]
-    others = attempt(alternatives(usual.settings), half)
+    filled = [(new, own) for new, own in alternatives(usual.settings) if own.how.batch_size <= batch]
+    others = attempt(filled, half)
     for look in sorted({once, all_folds}):
         ahead = [(trial.factor, trial.settings) for trial in _ahead(others, usual)]
         again = {trial.settings: trial for trial in attempt(ahead, look)}

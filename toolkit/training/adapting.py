@@ -38,6 +38,10 @@ class Adaptation:
     head_epochs: int = 0
     head_lr: float = 0.0
 
+    def in_batches(self, most: int) -> "Adaptation":
+        """The same with ``most`` images in a batch, or fewer."""
+        return replace(self, batch_size=min(self.batch_size, most))
+
 
 FACTOR_NAMES = {"lr": "learning rate", "batch_size": "batch size", "augment": "augmentation"}  # where words differ
 
