@@ -1,6 +1,6 @@
 from tests.evaluation.test_factors import level
 from toolkit.evaluation.factors import Analysis, Factor
-from toolkit.reporting.factor_plots import plot_factor, plot_overview
+from toolkit.reporting.factor_plots import plot_factor, plot_overview, plot_trials
 from toolkit.reporting.plots import save_figure
 
 GONE = level(9.0, [0.0, 0.0], "The loss became nan.", losses=())
@@ -30,3 +30,12 @@ def test_an_analysis_in_which_everything_diverged_can_be_drawn(tmp_path):
     factor = Factor("learning_rate", (GONE,), 9.0)
     save_figure(plot_overview(Analysis((factor,), None, (600, 200))), tmp_path / "overview.png")
     save_figure(plot_factor(factor, (600, 200)), tmp_path / "factor.png")
+
+
+def test_trials_are_drawn_beside_the_usual_one_that_came_to_an_end(tmp_path):
+    lost = {"new": "usual", "lr": 0.01, "loss": None, "loss_95_from": None, "loss_95_to": None}
+    usual = {"new": "usual", "lr": 0.003, "loss": 0.1, "loss_95_from": 0.05, "loss_95_to": 0.2}
+    other = {"new": "lr", "lr": 0.03, "loss": 0.2, "loss_95_from": 0.1, "loss_95_to": 0.3}
+    figure = plot_trials([lost, usual, other], "more layers")
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == ["0.003", "0.03"]
+    save_figure(figure, tmp_path / "trials.png")

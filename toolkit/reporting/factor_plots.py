@@ -120,7 +120,7 @@ def plot_trials(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
 
     ``rows`` are those of ``trials.csv``; the first with the lowest loss of the usual ones is where the search began.
     """
-    usual = min((row for row in rows if row["new"] == "usual"), key=lambda row: row["loss"])
+    usual = min((row for row in rows if row["new"] == "usual" and row["loss"] is not None), key=lambda row: row["loss"])
     factors = list(dict.fromkeys(row["new"] for row in rows if row["new"] not in ("usual", "together")))
     figure = Figure(figsize=(1.6 * max(len(factors), 3) + 0.8, 2.6), layout="constrained")
     for axes, factor in zip(np.atleast_1d(figure.subplots(1, len(factors), sharey=True)), factors, strict=True):
