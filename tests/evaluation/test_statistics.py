@@ -10,6 +10,7 @@ from toolkit.evaluation.statistics import (
     images_to_show,
     mcnemar,
     nats,
+    student_interval,
     wilson_interval,
 )
 
@@ -80,6 +81,18 @@ def test_bootstrap_takes_little_memory_and_says_what_it_would_with_much():
     tracemalloc.stop()
     at_once = bootstrap((few,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0))
     assert bootstrap_interval(few) == tuple(at_once.confidence_interval)
+
+
+def test_students_interval_agrees_with_his_own_example():
+    one = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])  # hours of sleep gained by two drugs
+    other = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])
+    assert student_interval(other - one) == pytest.approx((0.7001142, 2.4598858))  # R: t.test(..., paired = TRUE)
+
+
+def test_students_interval_of_equal_values_is_that_value_and_of_one_is_refused():
+    assert student_interval(np.full(20, 0.95)) == pytest.approx((0.95, 0.95))
+    with pytest.raises(ToolkitError, match="no spread"):
+        student_interval(np.array([0.95]))
 
 
 def exact_power(n: int, only_first: float, only_second: float) -> float:

@@ -121,6 +121,12 @@ def test_a_difference_on_many_images_is_shown():
     assert "b against a: accuracy +97.5 points" in str(pair)
 
 
+def test_two_seeds_say_little_of_a_difference():
+    (pair,) = compare_pairs({"a": answers("0000", "0000"), "b": answers("1100", "1000")})
+    assert pair.interval == (-1, 1)  # 37.5 points, and 12.7 times their standard error of 12.5
+    assert "over seeds -100.0 to +100.0" in str(pair)
+
+
 def test_equal_answers_are_no_difference():
     same = answers("110", "101")
     (pair,) = compare_pairs({"a": same, "b": same})
@@ -136,7 +142,7 @@ def test_a_summary_tells_mean_spread_and_worst():
     assert (summary["mean"], summary["worst"], summary["loss"]) == (0.625, 0.5, 0.4)
     assert summary["spread"] == pytest.approx(np.std([0.75, 0.5], ddof=1))
     assert summary["epochs_to_best"] == 1.5
-    assert summary["curve_spread"] == pytest.approx(0.1)
+    assert summary["curve_spread"] == pytest.approx(np.std([0.3, 0.5], ddof=1))
     assert summary["moved"] == {"fc": pytest.approx(0.2)}
     assert summary["cka"] == {"fc": pytest.approx(0.9)}
     assert right_answers(seeds).shape == (2, 4)

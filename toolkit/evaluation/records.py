@@ -43,7 +43,7 @@ class Pair:
     first: str
     second: str
     difference: float  # of the accuracies, mean over seeds
-    interval: tuple[float, float]  # of that, bootstrapped over seeds
+    interval: tuple[float, float]  # of that, over seeds
     test: PairedTest  # of the images that each reads right in most seeds
     images: int | None  # that it would take to show such a difference; None where there is none
 

@@ -57,7 +57,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> PairedTest:
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     """The 95 % interval for the mean of ``values``, shape (N,): percentiles of 10,000 resamplings.
 
-    Over seeds it holds what training at random does to a result; over writers, what another writer might.
+    Over images it holds what others would change; over writers, what another writer might.
     Efron, "Bootstrap methods: another look at the jackknife", 1979. Percentiles rather than BCa, which is
     undefined where all values are equal, as accuracies on twenty images often are.
     """
@@ -68,6 +68,20 @@ def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
     batch, chance = max(1, 1_000_000 // len(values)), np.random.default_rng(0)  # at once, 6,000 values take 1 GB
     result = bootstrap((values,), np.mean, n_resamples=10_000, batch=batch, method="percentile", rng=chance)
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def student_interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval for the mean of ``values``, shape (N,), which may be few: two or three seeds, say.
+
+    Student, "The probable error of a mean", 1908. The bootstrap's percentiles cover the mean of 2, 3, 5 and 10 normal
+    values not 95 times in 100 but 50, 75, 83 and 91 times.
+    """
+    from scipy.stats import sem, t
+
+    if len(values) < 2:
+        raise ToolkitError(f"{len(values)} value has no spread. Compare 2 or more (seeds).")
+    half = float(t.ppf(0.975, len(values) - 1) * sem(values))
+    return float(values.mean()) - half, float(values.mean()) + half
 
 
 def images_to_show(only_first: float, only_second: float) -> int | None:

@@ -19,7 +19,7 @@ from toolkit.errors import ToolkitError
 from toolkit.evaluation.records import Pair
 from toolkit.evaluation.scores import predict_logits, score_logits
 from toolkit.evaluation.similarity import FEWEST, group_features, linear_cka
-from toolkit.evaluation.statistics import bootstrap_interval, images_to_show, mcnemar
+from toolkit.evaluation.statistics import images_to_show, mcnemar, student_interval
 from toolkit.models.bundle import LARGEST, ModelFiles, load_model, read_model
 from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
@@ -145,8 +145,12 @@ def right_by_way(trained: Sequence[tuple[nn.Module, Job]], digits: LabelledImage
 def accuracy_over_seeds(right: np.ndarray) -> dict[str, float]:
     """Mean, standard deviation and minimum over seeds of right answers, shape (seeds, images)."""
     accuracies = right.mean(axis=1)
-    spread = float(accuracies.std(ddof=1)) if len(accuracies) > 1 else 0.0
-    return {"mean": float(accuracies.mean()), "spread": spread, "worst": float(accuracies.min())}
+    return {"mean": float(accuracies.mean()), "spread": float(_spread(accuracies)), "worst": float(accuracies.min())}
+
+
+def _spread(values: np.ndarray) -> np.ndarray:
+    """The standard deviation over seeds, the first axis, as of a sample; of one seed 0."""
+    return values.std(axis=0, ddof=min(1, len(values) - 1))
 
 
 def compare_pairs(right: Mapping[str, np.ndarray]) -> list[Pair]:
@@ -157,7 +161,9 @@ def compare_pairs(right: Mapping[str, np.ndarray]) -> list[Pair]:
         test = mcnemar(of_first.mean(axis=0) > 0.5, of_second.mean(axis=0) > 0.5)
         # the chance, for a seed and an image, that only one of the two is right
         images = images_to_show(float((of_first > of_second).mean()), float((of_second > of_first).mean()))
-        pairs.append(Pair(first, second, float(differences.mean()), bootstrap_interval(differences), test, images))
+        low, high = student_interval(differences)
+        interval = max(-1.0, low), min(1.0, high)  # no accuracy changes by more
+        pairs.append(Pair(first, second, float(differences.mean()), interval, test, images))
     return pairs
 
 
@@ -174,7 +180,7 @@ def summarise(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **accuracy_over_seeds(right_answers(results)),
         "loss": float(np.mean([result["loss"] for result in results])),
         "epochs_to_best": float(np.median(curves.argmin(axis=1) + 1)) if trained else None,
-        "curve_spread": float(curves[:, curves.shape[1] // 2 :].std(axis=0).mean()) if trained else None,
+        "curve_spread": float(_spread(curves[:, curves.shape[1] // 2 :]).mean()) if trained else None,
         **{
             fact: {name: float(np.mean([result[fact][name] for result in results])) for name in results[0][fact]}
             for fact in ("moved", "cka")

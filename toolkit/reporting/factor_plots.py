@@ -94,7 +94,7 @@ def plot_comparison(by_way: Mapping[str, Sequence[Mapping[str, Any]]], n: int) -
     for place, ((name, results), colour) in enumerate(zip(by_way.items(), WAY_COLOURS, strict=False)):
         curves = np.array([result["losses"] for result in results])
         if curves.size:
-            epochs, mean, spread = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0), curves.std(axis=0)
+            epochs, mean, spread = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0), curves.std(axis=0, ddof=1)
             losses.plot(epochs, mean, color=colour, label=name)
             losses.fill_between(epochs, np.maximum(0, mean - spread), mean + spread, color=colour, alpha=0.2)
         else:
