@@ -68,7 +68,9 @@ def run(
         searches = {name: search(layers, attempt, folds, repeats, batch, dropout) for name, layers in ways.items()}
         record = {name: found.as_record() for name, found in searches.items()}
         for name, found in searches.items():
-            print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, sep="\n  ")
+            options = (f"--{key.replace('_', '-')} {value:g}" for key, value in record[name]["options"].items())
+            use = f"To use them, fine-tune with {' '.join(options)}"  # all: left out, rate and dropout would be others
+            print(f"\n{name}", *found.trials, "Chosen:", *found.reasons, use, sep="\n  ")
             save_figure(plot_trials(record[name]["trials"], name), run.folder / f"{name.replace(' ', '_')}.png")
         run.write_csv("trials.csv", trials_table(record))
         run.write_json("tuning.json", record)

@@ -31,6 +31,7 @@ def test_a_search_leaves_its_trials_plots_choice_and_reasons(digits, small_model
     assert {"last_layer.png", "more_layers.png", "run.json"} <= {path.name for path in folder.iterdir()}
     said = capsys.readouterr().out
     assert all(reason in said for reason in record["more layers"]["reasons"])
+    assert "fine-tune with --epochs {epochs:g} --dropout {dropout:g}\n".format(**found["last layer"]["options"]) in said
     assert openings() == []
 
     monkeypatch.setattr(tuning, "adapt", None)  # a second search trains nothing again

@@ -39,7 +39,10 @@ FACTORS: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What is tried: how to fine-tune, and dropout, which belongs to the network; ``None`` where it takes none."""
+    """What is tried: how to fine-tune, and dropout, which belongs to the network; ``None`` where it takes none.
+
+    A search begins with no dropout, whatever the model was trained with.
+    """
 
     how: Adaptation
     dropout: float | None = 0.0
