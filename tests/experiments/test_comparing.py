@@ -94,6 +94,14 @@ def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(digits, small_model, t
     assert work(job, place) == whole
 
 
+def test_a_training_that_diverges_is_named_with_a_remedy_that_there_is(digits, small_model, tmp_path, monkeypatch):
+    how = replace(VARIANTS["all layers"], lr=1e20)
+    monkeypatch.setattr("toolkit.experiments.comparing.VARIANTS", {"all layers": how})
+    (job,), work = comparison(small_model, 1, load_sets(digits))
+    with pytest.raises(ToolkitError, match=r"^all layers, seed 0: The loss became \w+ in epoch 1\. .*another model"):
+        work(job, tmp_path)
+
+
 def test_changed_digits_make_other_jobs(digits, small_model):
     before, _ = comparison(small_model, 1, load_sets(digits))
     first, second = digits / "Training Set/0/0_01.jpg", digits / "Validation Set/0/0_01.jpg"

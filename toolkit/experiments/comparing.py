@@ -25,6 +25,7 @@ from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
 from toolkit.paths import STATE, write_file
 from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, load_for
+from toolkit.training.fit import LossNotFiniteError
 from toolkit.training.state import SavedState
 from toolkit.training.sweeps import RESULT, Job
 
@@ -105,7 +106,13 @@ def train_and_keep(model: ModelFiles, sets: ImageSets, job: Job, place: Path) ->
     network = load_for(model, sets.training).network
     how = Adaptation(**job["how"]) if job["how"] else None
     saved = SavedState(place / STATE, job)
-    result = train_and_measure(network, sets.training, sets.validation, how, job["seed"], saved)
+    try:
+        result = train_and_measure(network, sets.training, sets.validation, how, job["seed"], saved)
+    except LossNotFiniteError as error:
+        raise ToolkitError(
+            f"{job['way']}, seed {job['seed']}: {error.what} Each way has its rate: choose another model (--model), or "
+            "fine-tune this one at a lower rate (finetune_all_layers --lr)."
+        ) from error
     learned = {name: tensor for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     write_file(place / LEARNED, save({name: tensor.contiguous() for name, tensor in learned.items()}))
     return result

@@ -186,7 +186,7 @@ def cross_validate(model: ModelFiles, images: LabelledImages, job: Job, place: P
         # one image to validate with after every epoch: nobody asks how it did
         adapt(network, images.take(learned), images.take(held_out[:1]), how, seed, torch.device("cpu"), saved)
     except LossNotFiniteError as error:
-        return {"diverged": str(error)}
+        return {"diverged": error.what}
     logits = predict_logits(network, images.images[held_out])
     labels = torch.from_numpy(images.labels[held_out])
     losses = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
@@ -268,7 +268,8 @@ def search(
     usual = min(trials, key=lambda trial: trial.loss)
     if usual.diverged:
         raise ToolkitError(
-            f"There is nothing to compare with: training diverged with the usual values: {usual.diverged}"
+            f"There is nothing to compare with: training diverged with the usual values: {usual.diverged} "
+            "Choose another model (--model), or fine-tune this one at a lower rate (finetune_all_layers --lr)."
         )
     reasons = [f"layers: {_count(usual)}. {_compare(usual, other)}." for other in trials if other is not usual]
     filled = [(new, own) for new, own in alternatives(usual.settings) if own.how.batch_size <= batch]

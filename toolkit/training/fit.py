@@ -18,7 +18,14 @@ from toolkit.training.state import KeepState, SavedState
 
 
 class LossNotFiniteError(ToolkitError):
-    """Training diverged: a sweep over rates may go on with the next."""
+    """Training diverged: a sweep over rates may go on with the next, and says ``what`` happened without this advice."""
+
+    @property
+    def what(self) -> str:
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        return f"{self.what} Train again with a smaller learning rate (--lr)."
 
 
 def make_learner(
@@ -84,7 +91,7 @@ def fit_one_cycle(
         remaining = epochs - (keeper.done if keeper else 0)
         learner.fit_one_cycle(remaining, list(lr), cbs=[history, progress, guard, *filter(None, asked)])
     if guard.complaint:
-        raise LossNotFiniteError(f"{guard.complaint} Train again with a smaller learning rate (--lr).")
+        raise LossNotFiniteError(guard.complaint)
     return history.epochs
 
 
