@@ -37,7 +37,7 @@ def run(
     model: str = "mnist_resnet",  # published model to start from
     seeds: int = 10,  # trainings of each way in the comparison
     repeats: int = 1,  # divisions in the cross-validation
-    processes: int | None = None,  # trainings at once; without it as many as there are cores
+    processes: int | None = None,  # trainings at once; without it one per core, four at most
     mnist: Path | None = None,  # folder with MNIST's files; fetched if not given
     digits: Path | None = None,  # folder with the three sets; without it the repository's
     out: Path | None = None,  # folder for workbook, report and zip; without it the repository

@@ -27,7 +27,7 @@ from toolkit.training.sweeps import run_jobs
 def run(
     model: str = "mnist_resnet",  # published model to start from
     seeds: int = 20,  # trainings of each way, all ways with the same order of images
-    processes: int | None = None,  # trainings at once; without it as many as there are cores
+    processes: int | None = None,  # trainings at once; without it one per core, four at most
     cluster: str | None = None,  # Ray's address, or auto for the one of this machine, instead of processes
     digits: Path | None = None,  # folder with the three sets; without it the repository's
     fresh: bool = False,  # begin anew, not where an unfinished run stopped

@@ -41,7 +41,7 @@ def run(
     model: str = "mnist_resnet",  # published model to start from
     folds: int = 5,  # parts of all images, each held out once
     repeats: int = 2,  # divisions into parts
-    processes: int | None = None,  # trainings at once; without it as many as there are cores
+    processes: int | None = None,  # trainings at once; without it one per core, four at most
     cluster: str | None = None,  # Ray's address, or auto for the one of this machine, instead of processes
     digits: Path | None = None,  # folder with the three sets; without it the repository's
     fresh: bool = False,  # begin anew, not where an unfinished run stopped
