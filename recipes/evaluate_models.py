@@ -56,8 +56,8 @@ def run(
         trained = [comparing.load_trained(Path(place)) for place in compared["trainings"]] if compared else []
         if any([job["sets"], job["weights"]] != list(of_the_same.values()) for _, job in trained):
             raise ToolkitError(f"{comparison} compared with other digits or another model. Run compare_layers again.")
-        tests = {} if "pretrained_mnist" in absent else {"MNIST test": load_mnist(mnist).test}
-        tests["own Test Set"] = own_test = open_test_set(run.recipe, digits)
+        tests = {} if "pretrained_mnist" in absent else {excel.ON_MNIST: load_mnist(mnist).test}
+        tests[excel.ON_OWN] = own_test = open_test_set(run.recipe, digits)
         places: dict[str, str | Path] = dict(zip(excel.ENTRIES, (model, model, last_layer, more_layers), strict=True))
         measured = {key: named for key, named in places.items() if key not in absent}
         results = measure(models, measured, images.training, tests, place, views)

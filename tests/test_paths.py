@@ -1,5 +1,6 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_what_is_synced_is_opened_for_writing(tmp_path, monkeypatch):
 
     def open_noting(path, flags, *rest):
         handle = opened(path, flags, *rest)
-        if flags & os.O_RDWR or os.path.isdir(path):  # noqa: PTH112
+        if flags & os.O_RDWR or Path(path).is_dir():
             writable.add(handle)
         return handle
 

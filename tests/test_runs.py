@@ -36,7 +36,9 @@ def test_a_run_says_what_was_used_and_how_it_ended():
 
 
 def test_tables_are_written_as_utf8_whatever_the_locale(tmp_path):
-    words = "from toolkit.runs import *; Run('r', Path(sys.argv[1]), '', {}).write_csv('a.csv', [{'class': chr(937)}])"
+    words = """import pathlib, sys, toolkit.runs
+run = toolkit.runs.Run("a_recipe", pathlib.Path(sys.argv[1]), "", {})
+run.write_csv("a.csv", [{"class": "\\N{GREEK CAPITAL LETTER OMEGA}"}])"""
     env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     subprocess.run([sys.executable, "-c", words, str(tmp_path)], cwd=ROOT, env=env, check=True, capture_output=True)
     assert (tmp_path / "a.csv").read_text("utf-8").split() == ["class", "Ω"]

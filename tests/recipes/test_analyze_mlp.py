@@ -74,16 +74,13 @@ def test_what_a_gpu_does_in_turn_takes_no_processes(idx_files, monkeypatch):
     [("cuda", None, None, 1), ("cuda", None, 1, 1), ("cuda", "auto", None, None), ("cpu", "auto", None, None)],
 )
 def test_the_record_says_how_many_processes_there_really_were(device, cluster, asked, used, idx_files, monkeypatch):
-    class Enough(Exception):  # noqa: N818
-        """Ends the recipe where it would begin to train."""
-
     def train_all(*given):
         assert given[5] == used
-        raise Enough
+        raise ToolkitError("enough")
 
     monkeypatch.setattr(analysis, "choose_device", torch.device)
     monkeypatch.setattr(analysis, "train_all", train_all)
-    with pytest.raises(Enough):
+    with pytest.raises(ToolkitError, match="enough"):
         analyze_mlp.run(**{**SMALL, "processes": asked}, device=device, cluster=cluster, mnist=idx_files)
     (record,) = (runs_folder() / "analyze_mlp").glob("*/run.json")
     assert json.loads(record.read_text())["options"]["processes"] == used

@@ -15,7 +15,7 @@ from toolkit.evaluation.scores import score
 from toolkit.models.averaged import Averaged
 from toolkit.models.bundle import CARD, ModelCard
 from toolkit.paths import runs_folder
-from toolkit.reporting.excel import Result
+from toolkit.reporting.excel import ON_MNIST, ON_OWN, Result
 from toolkit.runs import read_record
 from toolkit.training.adapting import load_for
 
@@ -70,14 +70,14 @@ def measure(
     device: torch.device,
     views: bool = False,
 ) -> list[Result]:
-    """Score the models in ``places``, by the workbook's ``ENTRIES``, on the ``MNIST test`` or the ``own Test Set``.
+    """Score the models in ``places``, by the workbook's ``ENTRIES``, on those of ``tests``.
 
     With ``views`` each image is read five times (``Averaged``), and the models' names say so.
     """
     results = []
     for key, place in places.items():
         network, card = models[place]
-        data = "MNIST test" if key == "pretrained_mnist" else "own Test Set"
+        data = ON_MNIST if key == "pretrained_mnist" else ON_OWN
         if key == "pretrained_own":  # it may know classes beside these
             network = load_for(place, training).network
         # what is handed in does not tell where the runs lay

@@ -29,6 +29,7 @@ ENTRIES = {
     "last_layer_own": "the model with its last layer fine-tuned",
     "n_layers_own": "the model with more layers fine-tuned",
 }
+ON_MNIST, ON_OWN = "MNIST test", "own Test Set"  # the data they are measured on
 
 
 @dataclass(frozen=True)
@@ -125,10 +126,8 @@ def read_results(path: Path) -> dict[str, float]:
     # our own, which may leave some of the first two out
     if first and (first.title, first["E1"].value) == ("Results", "Accuracy"):
         rows = [row for row in first.iter_rows(2, 1 + len(ENTRIES), 2, 5, values_only=True) if row[-1] is not None]
-        keys = [*ENTRIES]
-        if len(rows) == 3 and rows[0][0] == "MNIST test":
-            keys.remove("pretrained_own")
-        said = dict(zip(reversed(keys), [row[-1] for row in reversed(rows)], strict=False))
+        on_mnist, own = ([row[-1] for row in rows if (row[0] == ON_MNIST) is wanted] for wanted in (True, False))
+        said = dict(zip(reversed(ENTRIES), reversed(own), strict=False)) | dict(zip(ENTRIES, on_mnist, strict=False))
     else:
         said = {key: cell.value for key, cell in match_template(path, filled=True)[1].items()}
     return {key: value for key, value in said.items() if isinstance(value, int | float) and 0 <= value <= 1}
