@@ -4,7 +4,7 @@
     python -m toolkit recipe finetune_last_layer --model mnist_cnn --lr 1e-3 --epochs 20
 
 Needs   a published model; digits, or images of any classes, in Training Set and Validation Set.
-Expect  about 11 s on 2 CPU cores; validation accuracy over 5 seeds in docs/record.md.
+Expect  about 13 s on 2 CPU cores; validation accuracy over 5 seeds in docs/record.md.
 """
 
 from pathlib import Path
