@@ -230,7 +230,8 @@ def test_a_difference_on_the_test_set_is_shown_or_not():
 
 def test_whether_fine_tuning_reads_more_of_the_test_set_than_the_model_before():
     found = on_test_set(pair("all layers"))
-    assert "no way of fine-tuning reads more than the model did before: 90.0 % at best, against 90.0 %." in said(tested=found)
+    sentences = said(tested=found)
+    assert "no way of fine-tuning reads more than the model did before: 90.0 % at best, against 90.0 %." in sentences
     found["ways"]["all layers"] = {"mean": 0.95, "spread": 0.0, "worst": 0.95}
     sentences = said(tested=found)
     assert "fine-tuning all layers reads most: 95.0 %, against 90.0 % without fine-tuning." in sentences
