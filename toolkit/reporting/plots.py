@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
@@ -41,7 +42,8 @@ def figure_png(figure: Figure) -> bytes:
         if font and font != USUAL_FONT:
             text.set_fontproperties(FontProperties(fname=font, size=text.get_fontsize()))
     stream = io.BytesIO()
-    figure.savefig(stream, dpi=150, format="png")
+    figure.dpi = 150
+    FigureCanvasAgg(figure).print_png(stream)  # savefig would draw it twice
     return stream.getvalue()
 
 
