@@ -2,8 +2,9 @@
 
 An epoch is 42,000 images to train on and 14,000 to validate with. Five ways, one after the other, round after round:
 torch's usual loop, fastai's usual DataBlock over a folder of PNGs, fastai's Learner over batches in memory, this
-toolkit, and the floor, the arithmetic alone. ``--architecture cnn``, ``--batch-size 16``; ``--eight`` compares eight
-networks trained as one batched computation with eight trainings side by side.
+toolkit, and the floor, the arithmetic alone. ``--architecture cnn``, ``--batch-size 16``; ``--account`` says where the
+time of an MLP's step goes; ``--eight`` compares eight networks trained as one batched computation with eight trainings
+side by side.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import io
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from fastai.vision.core import PILImageBW
 from fastai.vision.data import ImageBlock
 from PIL import Image
 from torch import nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, linear, log_softmax, nll_loss, one_hot
 from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import MNIST
@@ -38,6 +39,8 @@ from toolkit.data.mnist import mnist_cache
 from toolkit.data.parts import Parts, load_parts
 from toolkit.models import build_model
 from toolkit.models.pixels import MNIST_MEAN, MNIST_STD
+from toolkit.training.history import Tally
+from toolkit.training.plain_sgd import descend
 from toolkit.training.trainings import Setting, train, train_all
 
 RATE = 0.01
@@ -46,12 +49,20 @@ CNN = {"channels": [16, 32, 64], "convolutions": 1, "norm": VARIANTS["both"][1],
 CPU = torch.device("cpu")
 
 
-def main(architecture: str = "mlp", batch_size: int = 64, rounds: int = 5, eight: bool = False) -> None:
+Batches = Iterable[tuple[torch.Tensor, torch.Tensor]]
+
+
+def main(
+    architecture: str = "mlp", batch_size: int = 64, rounds: int = 5, account: bool = False, eight: bool = False
+) -> None:
     """Print the median seconds of an epoch, and how many times as long as here each way takes."""
     parts = load_parts()
     print(f"{architecture}, batches of {batch_size}, {torch.get_num_threads()} threads, medians of {rounds} rounds")
     if eight:
         print_eight(parts, batch_size)
+        return
+    if account:
+        print_account(parts, batch_size, rounds)
         return
     with tempfile.TemporaryDirectory() as folder:
         ways = {
@@ -167,20 +178,11 @@ def floor(parts: Parts, architecture: str, batch_size: int) -> Callable[[], floa
     steps = -(-len(parts.training) // batch_size)
     looks = -(-len(parts.validation) // VALIDATION_BATCH)
     if architecture == "mlp":
-        weights = [torch.randn(outputs, inputs) for inputs, outputs in pairwise(WIDTHS)]
-
-        def products(size: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-            return [(torch.randn(size, w.shape[1]), w, torch.randn(size, w.shape[0])) for w in weights]
-
-        training, validation = products(batch_size), products(VALIDATION_BATCH)
+        training, validation = factors(batch_size), factors(VALIDATION_BATCH)
 
         def epoch() -> None:
             for _ in range(steps):
-                for number, (inputs, weight, gradient) in enumerate(training):
-                    inputs @ weight.T
-                    gradient.T @ inputs
-                    if number:  # pixels need no gradient
-                        gradient @ weight
+                multiply(training)
             for _ in range(looks):
                 for inputs, weight, _ in validation:
                     inputs @ weight.T
@@ -200,6 +202,98 @@ def floor(parts: Parts, architecture: str, batch_size: int) -> Callable[[], floa
                     model(many)
 
     return lambda: timed(epoch)
+
+
+def factors(size: int) -> list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    """Inputs, weight and gradient of the outputs, random, of every layer for ``size`` images."""
+    sizes = pairwise(WIDTHS)
+    return [(torch.randn(size, inputs), torch.randn(out, inputs), torch.randn(size, out)) for inputs, out in sizes]
+
+
+def multiply(layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
+    """The matrix products of a step, forward and backward."""
+    for number, (inputs, weight, gradient) in enumerate(layers):
+        inputs @ weight.T
+        gradient.T @ inputs
+        if number:  # pixels need no gradient
+            gradient @ weight
+
+
+def print_account(parts: Parts, batch_size: int, rounds: int) -> None:
+    """Where a step's microseconds go: six ways to take the same steps, each with one thing more than the one before."""
+    loaders = make_loaders(parts.training, parts.validation, batch_size, 0, CPU)
+    ready = list(loaders.train)
+    layers = factors(batch_size)
+    model = network("mlp").train()
+
+    def count() -> None:
+        tally = Tally()
+        for logits, loss, labels in descend(model, loaders.train, RATE):
+            loss.item()
+            tally.add(logits, loss, labels)
+
+    ways: dict[str, Callable[[], object]] = {
+        "matrix products": lambda: [multiply(layers) for _ in ready],
+        "pixels, biases, ReLU, loss, update": lambda: written_out(model, ready),
+        "autograd": lambda: with_autograd(model, ready),
+        "modules": lambda: list(map(len, descend(model, ready, RATE))),
+        "the data loader": lambda: list(map(len, descend(model, loaders.train, RATE))),
+        "loss looked at, and counted": count,
+    }
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            taken[name].append(timed(way) / len(ready) * 1e6)
+    before = 0.0
+    for name, microseconds in taken.items():
+        median = statistics.median(microseconds)
+        least = min(microseconds)
+        print(f"{name:36} {median - before:6.0f} us   together {median:6.0f} us (least {least:.0f})", flush=True)
+        before = median
+
+
+def written_out(model: nn.Module, batches: Batches) -> None:
+    """Plain SGD on an MLP whose gradients are written out by hand, with the operations that autograd would use."""
+    weights, biases = parameters(model)
+    with torch.no_grad():
+        for images, labels in batches:
+            values = [((images.float() - MNIST_MEAN) / MNIST_STD).flatten(1)]
+            for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+                values.append(linear(values[-1], weight, bias).relu())
+            logs = log_softmax(linear(values[-1], weights[-1], biases[-1]), 1)
+            nll_loss(logs, labels)
+            gradient = (logs.exp() - one_hot(labels, WIDTHS[-1])) / len(labels)
+            steps = []
+            for weight, bias in zip(reversed(weights), reversed(biases), strict=True):
+                inputs = values.pop()
+                # laid out in memory as the weight is: the first, column by column
+                product = gradient.T @ inputs if weight.is_contiguous() else (inputs.T @ gradient).T
+                steps += [(weight, product), (bias, gradient.sum(0))]
+                if values:
+                    gradient = (gradient @ weight) * (inputs > 0)
+            for parameter, step in steps:
+                parameter.sub_(step, alpha=RATE)
+
+
+def with_autograd(model: nn.Module, batches: Batches) -> None:
+    """The same, but that autograd finds the gradients."""
+    weights, biases = parameters(model)
+    both = [*weights, *biases]
+    for images, labels in batches:
+        values = ((images.float() - MNIST_MEAN) / MNIST_STD).flatten(1)
+        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+            values = linear(values, weight, bias).relu()
+        loss = cross_entropy(linear(values, weights[-1], biases[-1]), labels)
+        gradients = torch.autograd.grad(loss, both)
+        with torch.no_grad():
+            for parameter, gradient in zip(both, gradients, strict=True):
+                parameter.sub_(gradient, alpha=RATE)
+
+
+def parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """An MLP's weights and its biases, layer by layer."""
+    both = list(model.parameters())
+    return both[::2], both[1::2]
 
 
 def print_eight(parts: Parts, batch_size: int, epochs: int = 4) -> None:
