@@ -40,7 +40,7 @@ def run(
         files = read_model(model)
         card = files.card
         run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
-        jobs = comparing.comparison_jobs(model, files, seeds, sets)
+        jobs = comparing.comparison_jobs(files, seeds, sets)
         ways = dict.fromkeys(job["way"] for job in jobs)
         if comparing.NONE not in ways:
             print(f"Without '{comparing.NONE}': {card.name} does not know all of these classes.")

@@ -59,7 +59,7 @@ def test_without_fine_tuning_nothing_moves(examples, small_model):
 def comparison(model, seeds, sets):
     """The jobs, and the work that does one."""
     files = read_model(model)
-    return comparison_jobs(str(model), files, seeds, sets), partial(train_and_keep, files, sets)
+    return comparison_jobs(files, seeds, sets), partial(train_and_keep, files, sets)
 
 
 def test_a_job_leaves_what_it_learned_and_goes_with_its_model_only(digits, small_model, tmp_path):

@@ -71,3 +71,12 @@ def test_a_model_that_knows_more_classes_is_compared_without_fine_tuning_too(dig
     for folder in digits.glob("*/[5-9]"):
         shutil.rmtree(folder)
     assert comparing.NONE in compare_layers.run(model=str(small_model), seeds=2, processes=1, digits=digits)
+
+
+def test_a_model_named_from_one_folder_is_found_from_another(digits, small_model, monkeypatch, tmp_path):
+    monkeypatch.chdir(small_model.parent)
+    compare_layers.run(model=small_model.name, seeds=2, processes=1, digits=digits)
+    (record,) = (runs_folder() / "compare_layers").glob("*/comparison.json")
+    monkeypatch.chdir(digits)
+    for place in json.loads(record.read_text())["trainings"]:
+        comparing.load_trained(Path(place))

@@ -1,12 +1,14 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from recipes import finetune_two_layers
 from toolkit.data.labelled_images import LabelledImages
+from toolkit.errors import ToolkitError
 from toolkit.models.bundle import load_model
-from toolkit.training.adapting import Adaptation, adapt, layer_rates, load_for
+from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, layer_rates, load_for
 from toolkit.training.freezing import freeze_all_but_last
 
 CPU = torch.device("cpu")
@@ -66,3 +68,9 @@ def test_the_last_layer_may_learn_alone_first(letters):
     plain = finetune_two_layers.run(**options, probe=0)
     probed = finetune_two_layers.run(**options, probe=5)
     assert probed.loss < plain.loss
+
+
+def test_a_probe_that_diverges_says_how_to_do_without(letters, monkeypatch):
+    monkeypatch.setitem(ADAPTATIONS, 1, replace(ADAPTATIONS[1], lr=1e38))
+    with pytest.raises(ToolkitError, match=r"^Linear probe: The loss became .* Leave --probe out\.$"):
+        finetune_two_layers.run(model="mnist_mlp", digits=letters, probe=2, batch_size=40)

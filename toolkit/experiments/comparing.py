@@ -23,7 +23,7 @@ from toolkit.evaluation.statistics import images_to_show, mcnemar, student_inter
 from toolkit.models.bundle import LARGEST, ModelFiles, load_model, read_model
 from toolkit.models.last_layer import replace_last_layer
 from toolkit.models.layer_groups import layer_groups
-from toolkit.paths import STATE, write_file
+from toolkit.paths import CHECKPOINTS, STATE, write_file
 from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, load_for
 from toolkit.training.fit import LossNotFiniteError
 from toolkit.training.state import SavedState
@@ -79,11 +79,10 @@ def _moved(network: nn.Module, before: Mapping[str, torch.Tensor]) -> dict[str, 
     return moved
 
 
-def comparison_jobs(name: str, model: ModelFiles, seeds: int, sets: ImageSets) -> list[Job]:
-    """A training for every way and seed; data and model are named by content, so that a changed one is trained anew.
-
-    The model's ``name`` is where ``load_trained`` looks for it.
-    """
+def comparison_jobs(model: ModelFiles, seeds: int, sets: ImageSets) -> list[Job]:
+    """A training for every way and seed; data and model are named by content, so that a changed one is trained anew."""
+    published = model.folder.parent == CHECKPOINTS
+    name = model.folder.name if published else str(model.folder.absolute())  # where load_trained looks for it
     return [
         {
             "way": way,

@@ -5,6 +5,7 @@ from typing import Any
 
 from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
+from toolkit.errors import ToolkitError
 from toolkit.evaluation.calibration import calibrate
 from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
 from toolkit.experiments.results import write_results
@@ -14,7 +15,7 @@ from toolkit.runs import Run
 from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, layer_rates, load_for, make_adapting_learner
 from toolkit.training.devices import choose_device
 from toolkit.training.export import export_learner
-from toolkit.training.fit import fit_one_cycle
+from toolkit.training.fit import LossNotFiniteError, fit_one_cycle
 from toolkit.training.history import Epoch, best_epoch, history_rows
 from toolkit.training.lr_finder import find_learning_rate
 from toolkit.training.state import SavedState
@@ -46,7 +47,10 @@ def finetune(run: Run, layers: int | None) -> Scores:
     if probe := asked["probe"]:
         print(f"Linear probe: the last layer alone, {probe} epochs at {ADAPTATIONS[1].lr:g}")
         head = replace(how, layers=1, lr=ADAPTATIONS[1].lr, epochs=probe)
-        adapt(network, sets.training, sets.validation, head, seed, place)
+        try:
+            adapt(network, sets.training, sets.validation, head, seed, place)
+        except LossNotFiniteError as error:
+            raise ToolkitError(f"Linear probe: {error.what} Leave --probe out.") from error
     learner, freezing = make_adapting_learner(network, sets.training, sets.validation, how, seed, place)
     print(f"Layers: {freezing}")
     found = find_learning_rate(learner)
