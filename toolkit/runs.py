@@ -83,7 +83,7 @@ def start_run(recipe_file: str, options: Mapping[str, Any], together: bool = Fal
     command = hashlib.sha256(said.encode()).hexdigest()[:20]
     _tidy()
     with locked(make_folder(runs_folder() / recipe) / f"{command}.lock") as free:
-        before = [(folder, record) for folder, record in _records(recipe) if record.get("command") == command]
+        before = [(folder, record) for folder, record in past_records(recipe) if record.get("command") == command]
         folder, last = before[0] if before else (None, {})
         if not free:
             running = last.get("status") == "running"
@@ -145,11 +145,17 @@ def _recorded(run: Run, command: str, spent: float) -> Iterator[None]:
     shutil.rmtree(run.folder / STATE, ignore_errors=True)
 
 
-def _records(recipe: str = "*", report: bool = False) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The folders of all runs, the latest of a recipe first, and their records; damaged ones are passed over."""
-    for path in sorted(runs_folder().glob(f"{recipe}/*/run.json"), reverse=True):
+def past_runs(recipe: str = "*") -> list[Path]:
+    """The folders of all runs, the latest first."""
+    folders = [path.parent for path in runs_folder().glob(f"{recipe}/*/run.json")]
+    return sorted(folders, key=lambda folder: folder.name, reverse=True)
+
+
+def past_records(recipe: str = "*", report: bool = False) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The same with their records; damaged ones are passed over."""
+    for folder in past_runs(recipe):
         try:
-            yield path.parent, read_record(path.parent)
+            yield folder, read_record(folder)
         except ToolkitError as error:
             if report:
                 print(f"Passed over: {error}", file=sys.stderr)
@@ -157,7 +163,7 @@ def _records(recipe: str = "*", report: bool = False) -> Iterator[tuple[Path, di
 
 def _tidy() -> None:
     """Runs whose process is gone become interrupted ones; temporary files of such processes go."""
-    for folder, record in _records():
+    for folder, record in past_records():
         if record["status"] == "running":
             with locked(folder.parent / f"{record.get('command')}.lock") as free:
                 if free:
@@ -168,7 +174,7 @@ def _tidy() -> None:
 
 def find_run(recipe: str, **wanted: Any) -> Path | None:
     """The folder of a recipe's latest finished run with these options and facts, if there is one."""
-    for folder, record in _records(recipe, report=True):
+    for folder, record in past_records(recipe, report=True):
         said = {**record["options"], **record}
         if record["status"] == "finished" and all(said.get(name) == value for name, value in wanted.items()):
             return folder

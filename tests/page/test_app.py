@@ -12,9 +12,8 @@ from toolkit.evaluation.sealed_test import openings
 from toolkit.page import app, gate
 from toolkit.page.app import Page
 from toolkit.page.gate import guarded
-from toolkit.page.past_runs import past_runs
 from toolkit.paths import HOST, ROOT, make_folder, own_name
-from toolkit.runs import start_run
+from toolkit.runs import past_runs, start_run
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_runs_are_listed_and_their_pictures_shown(client, past_run):
 def test_damaged_runs_are_passed_over(client, past_run):
     (past_run.folder / "run.json").write_text("{")
     assert client.get("/state").json()["runs"] == []
-    assert len(list(past_runs())) == 1
+    assert len(past_runs()) == 1
 
 
 @pytest.mark.parametrize(

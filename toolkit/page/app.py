@@ -25,10 +25,11 @@ from toolkit.images.reading import LARGEST_FILE
 from toolkit.models.bundle import published_models
 from toolkit.page.gate import PhoneDoor, application, body_of, own_file
 from toolkit.page.jobs import OFFERED, Job, Jobs, form, words_for
-from toolkit.page.past_runs import PastRun, past_runs, summaries
+from toolkit.page.past_runs import details, pictures, run_id, summaries, summary
 from toolkit.page.readers import Readers
 from toolkit.page.sheets import Asked, SheetDesk, present_sets
 from toolkit.paths import RECIPES, ROOT, left_behind, make_folder, own_name, runs_folder
+from toolkit.runs import past_runs
 
 TO_TAKE = ("Assignment 4 Results.xlsx", "Assignment 4_Report.pdf", "*.zip")  # in the repository
 MOST_JSON = 200_000  # bytes
@@ -57,9 +58,9 @@ class Page:
             _get("/page.css", lambda _: own_file("page.css")),
             _get("/page.js", lambda _: own_file("page.js")),
             _get("/state", self.state),
-            _get("/runs/{run}", lambda request: _run(request).details()),
-            _post("/runs/{run}/why", self._slowly(lambda request, _: readers.why_misread(_run(request).folder))),
-            _get("/runs/{run}/{file}", lambda request: _file(request, _run(request).pictures())),
+            _get("/runs/{run}", lambda request: details(_run(request))),
+            _post("/runs/{run}/why", self._slowly(lambda request, _: readers.why_misread(_run(request)))),
+            _get("/runs/{run}/{file}", lambda request: _file(request, pictures(_run(request)))),
             _get("/jobs", lambda _: self.jobs.records()),
             _post("/recipes/{recipe}", self.start, dict[str, str | bool]),
             _post("/jobs/{job}/stop", lambda request, _: self._job(request).stop()),
@@ -148,9 +149,9 @@ class Page:
         return {"photos": len(desk.photos), "phone": waiting}
 
     def make_sets(self, request: Request, sent: Asked) -> dict[str, Any]:
-        run = PastRun(self.desk(request).make(sent))
+        folder = self.desk(request).make(sent)
         self.readers.loaded.cache_clear()  # and with it the images that were the nearest
-        return run.summary()
+        return summary(folder)
 
     def drop_photo(self, request: Request, sent: bytes) -> None:
         self.desk(request).drop(request.path_params["number"])
@@ -188,7 +189,7 @@ class Page:
 
 def _tidy(folder: Path) -> None:
     """Remove what pages that were killed left in ``folder``, but for the photos that a run's record names."""
-    records = [read_file(run.folder / "run.json") for run in past_runs("sheet_cut")]
+    records = [read_file(run / "run.json") for run in past_runs("sheet_cut")]
     for left in left_behind(folder):
         if not any(left.name.encode() in record for record in records):
             shutil.rmtree(left, ignore_errors=True)
@@ -234,8 +235,8 @@ def _png(content: bytes) -> Response:
     return Response(content, media_type="image/png")
 
 
-def _run(request: Request) -> PastRun:
-    return _named(request, "run", {run.id: run for run in past_runs()})
+def _run(request: Request) -> Path:
+    return _named(request, "run", {run_id(folder): folder for folder in past_runs()})
 
 
 def _to_take() -> dict[str, Path]:

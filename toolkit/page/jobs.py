@@ -8,17 +8,16 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import published_models
-from toolkit.page.past_runs import past_runs
+from toolkit.page.past_runs import run_id
 from toolkit.paths import RECIPES, ROOT, cache_folder, make_folder, own_name, runs_folder
 from toolkit.recipes import Option, Recipe, read_recipe
-from toolkit.runs import PAGE_JOB, read_record
+from toolkit.runs import PAGE_JOB, past_records
 
 OFFERED = {  # recipes by the step of the page that offers them; find_lr draws the curve before training
     "train": ("finetune_last_layer", "finetune_two_layers", "finetune_all_layers", "find_lr"),
@@ -82,12 +81,9 @@ class Job:
     def _run(self) -> str | None:
         """The id of the run that it opened, once it has."""
         if self.words[0] == "recipe" and not self.run:
-            for run in past_runs(self.words[1]):
-                with suppress(ToolkitError):
-                    # in a virtual environment of Windows its process is another than the one that was started
-                    if read_record(run.folder).get("page_job") == self.name:
-                        self.run = run.id
-                        break
+            # in a virtual environment of Windows its process is another than the one that was started
+            own = (folder for folder, record in past_records(self.words[1]) if record.get("page_job") == self.name)
+            self.run = next(map(run_id, own), None)
         return self.run
 
 

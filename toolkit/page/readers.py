@@ -19,9 +19,10 @@ from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import decode
 from toolkit.images.single_digit import isolate_ink, shows_many
 from toolkit.models.bundle import ModelCard, load_model, published_models
-from toolkit.page.past_runs import PastRun, past_runs
+from toolkit.page.past_runs import run_id
 from toolkit.paths import runs_folder
 from toolkit.reporting.sheet_pictures import draw_found, encoded, save_picture
+from toolkit.runs import past_runs
 
 MOST_RUNS = 8  # fine-tuned models that are offered, the latest
 MOST_LOADED = 8
@@ -49,21 +50,21 @@ class Readers:
         """What the page offers; the published model and the latest fine-tuned one are ticked."""
         published = [{"id": name, "name": name, "usual": name == USUAL} for name in published_models()]
         tuned = [
-            {"id": run.id, "name": f"{run.folder.parent.name.replace('_', ' ')}, {run.folder.name}", "usual": i == 0}
-            for i, run in enumerate(self._tuned())
+            {"id": run_id(folder), "name": f"{folder.parent.name.replace('_', ' ')}, {folder.name}", "usual": i == 0}
+            for i, folder in enumerate(self._tuned())
         ]
         return published + tuned
 
-    def _tuned(self) -> list[PastRun]:
-        return [run for run in past_runs("finetune_*") if (run.folder / "model" / "model.json").is_file()][:MOST_RUNS]
+    def _tuned(self) -> list[Path]:
+        return [folder for folder in past_runs("finetune_*") if (folder / "model" / "model.json").is_file()][:MOST_RUNS]
 
     def place(self, name: str) -> str | Path:
         """What ``load_model`` takes, for an id."""
         if name in published_models():
             return name
-        for run in self._tuned():
-            if run.id == name:
-                return run.folder
+        for folder in self._tuned():
+            if run_id(folder) == name:
+                return folder
         raise ToolkitError(f"There is no model '{name[:40]}'. Choose one that the page shows.")
 
     def load(self, place: str | Path = USUAL) -> Reader:
