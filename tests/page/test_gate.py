@@ -107,7 +107,7 @@ def begin_upload(door, length):
 def becomes(door, receiving):
     """Waits until an upload has begun there, or ended; ten seconds at most."""
     late = time.monotonic() + 10
-    while door.receiving != receiving:
+    while door.receiving.locked() != receiving:
         assert time.monotonic() < late
 
 

@@ -1,5 +1,6 @@
 """Who may talk to the page: this machine's own browser, on the page itself; a phone once, with a token."""
 
+import asyncio
 import secrets
 import socket
 import threading
@@ -118,7 +119,7 @@ class PhoneDoor:
         self.address = f"http://{host}/{self.token}/"
         app = application([Route("/{token}/{file:path}", self.answer, methods=["GET", "POST"])])
         self.server = server(guarded(app, (host,)))
-        self.receiving = False
+        self.receiving = asyncio.Lock()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
@@ -135,13 +136,10 @@ class PhoneDoor:
             raise HTTPException(404)
         if request.method == "GET":
             return own_file(name)
-        if self.receiving:  # set before anything is awaited: one of two that come at the same time is refused
+        if self.receiving.locked():  # a free one is taken at once: one of two that come at the same time is refused
             raise ToolkitError("A photo is on its way already.")
-        self.receiving = True
-        try:
+        async with self.receiving:  # whatever goes wrong, somebody may try again
             await run_in_threadpool(self.keep, await body_of(request))
-        finally:  # whatever went wrong, somebody may try again
-            self.receiving = False
         self.close()
         return JSONResponse({"said": "The photo has arrived. Go on at the computer."})
 
