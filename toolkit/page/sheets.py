@@ -1,7 +1,6 @@
 """The sheet's step: photos that were uploaded, what was found on them, and the corrections a browser sends."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -195,9 +194,7 @@ class SheetDesk:
 
 def present_sets(digits: Path | None) -> bytes:
     """The sets that there are, as PNG."""
-    sets = read_all_sets(digits)
-    none: Mapping[str, list[list[str]]] = {name: [[] for _ in images.labels] for name, images in sets.items()}
-    return encoded(draw_sets(sets, none, "the sets as they are"))
+    return encoded(draw_sets(read_all_sets(digits), {}, "the sets as they are"))
 
 
 def _shown(picture: np.ndarray) -> bytes:

@@ -104,6 +104,7 @@ def draw_sets(
         (name, number, reason) for name, found in doubts.items() for number, reason in enumerate(found) if reason
     ]
     told = reasons[:MOST_LINES]
+    numbered = {(name, number): place for place, (name, number, _) in enumerate(told, 1)}
     below = 80 + len(rows) * step
     image = Image.new("RGB", (max(900, int(lefts[-1])), below + 50 + 20 * len(told)), "white")
     draw = ImageDraw.Draw(image)
@@ -112,7 +113,6 @@ def draw_sets(
         draw.text(place, shown(text), fill=fill, font=pillow_font(text, size), anchor=anchor)
 
     write((20, 10), title, 20)
-    places = {}
     for left, count, (name, images) in zip(lefts, columns, sets.items(), strict=False):
         cut_off = ", not all shown" if count < images.class_counts().max() else ""
         write((left, 42), f"{name} ({len(images)}{cut_off})", 15)
@@ -122,16 +122,14 @@ def draw_sets(
                 tile = Image.fromarray(255 - images.images[number, 0]).resize((TILE, TILE), Image.Resampling.NEAREST)
                 image.paste(tile, (x, y))
                 draw.rectangle((x, y, x + TILE - 1, y + TILE - 1), outline="#DDDDDD")
-                places[name, number] = x, y
+                if place := numbered.get((name, number)):
+                    draw.rectangle((x - 3, y - 3, x + TILE + 2, y + TILE + 2), outline=DOUBTFUL, width=4)
+                    write((x + 4, y + 2), str(place), 15, WRONG)
     for label, row in enumerate(rows):
         write((20, 70 + label * step + TILE // 2), row, 20, anchor="lm")
     more = f", the first {len(told)} told" if len(told) < len(reasons) else ""
     write((20, below), f"{len(reasons) or 'None'} doubtful{more}", 15)
     for place, (name, number, reason) in enumerate(told, 1):
-        if (name, number) in places:
-            x, y = places[name, number]
-            draw.rectangle((x - 3, y - 3, x + TILE + 2, y + TILE + 2), outline=DOUBTFUL, width=4)
-            write((x + 4, y + 2), str(place), 15, WRONG)
         write((20, below + 4 + 20 * place), f"{place}: {name}, {sets[name].name(number)}: {'; '.join(reason)}", 15)
     return image
 
