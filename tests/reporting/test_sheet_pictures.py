@@ -6,6 +6,7 @@ from PIL import Image
 from toolkit.classes import DIGITS
 from toolkit.data.sheet_layout import Layout
 from toolkit.data.sheets import Reading
+from toolkit.errors import ToolkitError
 from toolkit.evaluation.prediction import Answer, Found
 from toolkit.images.box import Box
 from toolkit.reporting.sheet_pictures import (
@@ -91,6 +92,13 @@ def test_pictures_carry_no_metadata(tmp_path):
     for name in ("a.png", "a.jpg"):
         with Image.open(save_picture(Image.new("RGB", (20, 20)), tmp_path / name)) as image:
             assert not image.getexif()
+
+
+@pytest.mark.parametrize("name", ["picture", "a.foo"])
+def test_a_name_that_is_no_pictures_is_refused_in_one_line(tmp_path, name):
+    with pytest.raises(ToolkitError, match=r"Name one that ends in \.png or \.jpg"):
+        save_picture(Image.new("RGB", (20, 20)), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def plates(boxes, size=(400, 600)) -> list[tuple[int, int, int, int]]:

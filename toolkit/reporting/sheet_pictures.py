@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.sheets import Reading
+from toolkit.errors import ToolkitError
 from toolkit.evaluation.prediction import Found
 from toolkit.images.box import Box
 from toolkit.images.lettering import pillow_font, shown
@@ -145,9 +146,12 @@ def draw_tiles(images: LabelledImages, columns: int, most: int = MOST_ROWS) -> I
 
 
 def save_picture(image: Image.Image, path: Path, quality: int = 90) -> Path:
-    """Write a picture as its suffix says, PNG or JPEG, without metadata."""
-    with atomic_write(path) as temporary:
-        image.save(temporary, quality=quality)
+    """Write a picture as its suffix says, PNG or JPEG, without metadata; a ``ToolkitError`` for a suffix of none."""
+    try:
+        with atomic_write(path) as temporary:
+            image.save(temporary, quality=quality)
+    except ValueError as error:
+        raise ToolkitError(f"{path} cannot be a picture: {error}. Name one that ends in .png or .jpg.") from error
     return path
 
 
