@@ -22,6 +22,12 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const plain = (name) => name.replaceAll("_", " ");
 const link = (step, text) => el("a", { href: `#${step}` }, text);
 
+/** Where the pointer is on a node, in units of which it is so many wide and high. */
+function pointOn(node, event, width, height) {
+  const box = node.getBoundingClientRect();
+  return [((event.clientX - box.left) / box.width) * width, ((event.clientY - box.top) / box.height) * height];
+}
+
 function complain(text) {
   $("message").hidden = !text;
   $("message").textContent = text;
@@ -173,10 +179,7 @@ function drawPhoto(photo, number) {
     leave.focus({ preventScroll: true });
   }
 
-  const pixels = (event) => {
-    const box = image.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * photo.width, ((event.clientY - box.top) / box.height) * photo.height];
-  };
+  const pixels = (event) => pointOn(image, event, photo.width, photo.height);
   const add = (box) => {
     const within = box.map((edge, i) => Math.round(Math.min(i % 2 ? photo.height : photo.width, Math.max(0, edge))));
     correct(number, (own) => own.add.push(within), "0:1");
@@ -415,8 +418,8 @@ function chart(title, axis, series, { log = false, marks = {}, pick = null, ceil
   if (pick) {
     picture.style.cursor = "crosshair";
     picture.onclick = (event) => {
-      const box = picture.getBoundingClientRect();
-      const share = (((event.clientX - box.left) / box.width) * width - left) / (width - left - right);
+      const [x] = pointOn(picture, event, width, height);
+      const share = (x - left) / (width - left - right);
       const value = low + Math.min(1, Math.max(0, share)) * (high - low);
       pick(log ? 10 ** value : value);
     };
@@ -525,10 +528,7 @@ function setUpDraw() {
   const canvas = $("canvas");
   const pen = clearDrawing();
   press("clear", clearDrawing);
-  const at = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * canvas.width, ((event.clientY - box.top) / box.height) * canvas.height];
-  };
+  const at = (event) => pointOn(canvas, event, canvas.width, canvas.height);
   canvas.onpointerdown = (event) => {
     if (drawing.photo) clearDrawing(); // a stroke begins a drawing of its own
     drawing.photo = false;
