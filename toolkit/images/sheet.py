@@ -125,25 +125,20 @@ def find_rows(sheet: Sheet, turns: int = 0, flat: bool = False) -> list[list[Dig
     if not turned:
         return []
     typical, _ = _typical(turned)
-    thickness = _usual_thickness(turned)
+    # the median over all ink: print has more letters than there are digits, but less ink
+    own, areas = [stroke.thickness for stroke in turned], [stroke.area for stroke in turned]
+    usual = float(np.quantile(own, 0.5, weights=areas, method="inverted_cdf"))
     digits = [
         digit
         for digit in _join(turned, typical)
         if digit.box.size > DIGIT.small * typical
         and (flat or digit.box.width < DIGIT.flat * digit.box.height)
-        and digit.thickness > DIGIT.thin * thickness
+        and digit.thickness > DIGIT.thin * usual
         and (sheet.dots or len(digit.strokes) > 1 or not _solid(digit.strokes[0]))
     ]
     centres = np.array([digit.box.centre for digit in digits]).reshape(-1, 2)
     rows = arrange(centres, np.array([digit.box.height for digit in digits], dtype=float))
     return [[Digit(tuple(originals[stroke.label] for stroke in digits[i].strokes)) for i in row] for row in rows]
-
-
-def _usual_thickness(strokes: list[Stroke]) -> float:
-    """The median over all ink: print has more letters than there are digits, but less ink."""
-    strokes = sorted(strokes, key=lambda stroke: stroke.thickness)
-    ink = np.cumsum([stroke.area for stroke in strokes])
-    return strokes[int(np.searchsorted(ink, ink[-1] / 2))].thickness
 
 
 def cut(sheet: Sheet, digit: Digit, turns: int = 0) -> np.ndarray:
@@ -199,7 +194,7 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     fine, labels = _components(ink.contrast > edge[labels], ink.contrast, smallest=6, most=STROKE.strokes)
     if not fine:
         return [], labels
-    fine, labels = _part_neighbours(fine, labels, ink.contrast)
+    fine = _part_neighbours(fine, labels, ink.contrast)
     depth = cv2.distanceTransform((labels > 0).astype(np.uint8), cv2.DIST_L2, 3)
     for number, stroke in enumerate(fine):
         window = stroke.box.window
@@ -217,10 +212,8 @@ def _strokes(ink: InkMap, dots: bool) -> tuple[list[Stroke], np.ndarray]:
     ], labels
 
 
-def _part_neighbours(
-    strokes: list[Stroke], labels: np.ndarray, contrast: np.ndarray
-) -> tuple[list[Stroke], np.ndarray]:
-    """Take apart what is too large for one digit and falls into two at the darker core of its strokes."""
+def _part_neighbours(strokes: list[Stroke], labels: np.ndarray, contrast: np.ndarray) -> list[Stroke]:
+    """Take apart, in ``labels`` as well, what is too large for one digit and falls into two at its darker core."""
     typical_size, _ = _typical(strokes)
     parted = []
     for stroke in strokes:
@@ -243,7 +236,7 @@ def _part_neighbours(
             x, y = stroke.box.left + x, stroke.box.top + y
             box = Box(x, y, x + width, y + height)
             parted.append(Stroke(number, box, int(zone.sum()), piece.contrast))
-    return parted, labels
+    return parted
 
 
 def _on_page(strokes: list[Stroke], edges: PageEdges) -> list[Stroke]:
