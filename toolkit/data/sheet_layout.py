@@ -53,13 +53,13 @@ class Layout:
         """Whether every row holds one class over and over, so that its length does not matter to the labels."""
         return all(map(_equal, self.rows))
 
-    def labels(self, found: Sequence[int], accept: bool = False) -> list[Row]:
-        """Every image's class, row by row; ``accept`` takes rows of equal classes, however long they are."""
+    def labels(self, found: Sequence[int]) -> list[Row]:
+        """Every image's class, row by row; a row of equal classes may be as long as it is."""
         if self.one is not None:
             return [(self.one,) * count for count in found]
         labels = []
         for row, count in zip(self.rows, found, strict=True):
-            if count != len(row) and not ((accept or self.free) and _equal(row)):
+            if count != len(row) and not _equal(row):
                 raise ToolkitError(f"A row of {count} {things(row)} cannot be '{_shown(row)}'.")
             labels.append(row if count == len(row) else row[:1] * count)
         return labels

@@ -270,7 +270,7 @@ def _read(
     )
 
 
-def labels_of(reading: Reading, accept: bool = False) -> list[str]:
-    """The class of every image; ``accept`` takes rows of equal classes as long as they are."""
-    promised = [name for row in reading.layout.labels(reading.counts, accept) for name in row]
+def labels_of(reading: Reading) -> list[str]:
+    """The class of every image, all counts being right, or accepted."""
+    promised = [name for row in reading.layout.labels(reading.counts) for name in row]
     return [given or name for given, name in zip(reading.given, promised, strict=True)]

@@ -71,10 +71,10 @@ def read_sheets(
     return [read_photo(p, layout, judge, corrections[p], usual) for p, layout in zip(photos, layouts, strict=True)]
 
 
-def divide(readings: Sequence[Reading], accept: bool, division: Division | None, seed: int, judge: Judge) -> Cutting:
+def divide(readings: Sequence[Reading], division: Division | None, seed: int, judge: Judge) -> Cutting:
     """Draw the three sets from readings with right counts; a ``ToolkitError`` where a class has too few images."""
     division = division or _printed_division(readings) or USUAL_DIVISION
-    labels = [labels_of(reading, accept) for reading in readings]
+    labels = [labels_of(reading) for reading in readings]
     classes = natural_order(name for own in labels for name in own)
     numbers = np.array([classes.index(name) for own in labels for name in own], np.int64)
     cut = LabelledImages(np.concatenate([reading.images for reading in readings]), numbers, classes)
@@ -121,7 +121,7 @@ def cut_sheets(
         for reading in readings:
             _tell(reading)
         _check_counts(run, readings, accept)
-        cutting = divide(readings, accept, division, seed, judge)
+        cutting = divide(readings, division, seed, judge)
         run.options.update(per_class=str(cutting.division))
         for number, (reading, own) in enumerate(zip(readings, cutting.labels, strict=True)):
             overlay = draw_overlay(reading, own, cutting.doubts_of(number))

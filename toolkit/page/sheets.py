@@ -115,7 +115,7 @@ class SheetDesk:
         reason = ""
         if len(readings) == len(photos):
             try:
-                self.cutting = divide(readings, False, division, 0, judge)
+                self.cutting = divide(readings, division, 0, judge)
             except ToolkitError as error:
                 reason = str(error).replace("--per-class", "the three sets as")
         return {
