@@ -1,6 +1,6 @@
 """From photos of sheets to images with labels: the right way up, in rows, counted, and looked over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -128,33 +128,36 @@ def read_photo(
     ways = {turns: find_rows(sheet, turns) for turns in range(4)}
     told = dict.fromkeys(ways, corrections)
 
-    def fits(turns: int, rows: Rows) -> bool:
-        return not layout.complaints([len(row) for row in _correct(sheet, turns, rows, told[turns])])
+    def fitting(ways: Mapping[int, Rows]) -> dict[int, Rows]:
+        """Those in which there is as much as was promised."""
+        kept = {turns: _correct(sheet, turns, rows, told[turns]) for turns, rows in ways.items()}
+        return {turns: rows for turns, rows in ways.items() if not layout.complaints([len(row) for row in kept[turns]])}
 
-    if not _digits_alone(layout) and not any(fits(*way) for way in ways.items()):
+    if not _digits_alone(layout) and not fitting(ways):
         flat = {turns: find_rows(sheet, turns, flat=True) for turns in ways}
-        ways = flat if any(fits(*way) for way in flat.items()) else ways
+        ways = flat if fitting(flat) else ways
     # some places may exist only in the way up that the user saw
     ways = {turns: rows for turns, rows in ways.items() if rows and not corrections.missing(rows)} or ways
-    if not any(fits(*way) for way in ways.items()) and _knows(judge, layout):
+    # where digits alone are promised, a judge that knows all ten can say that something is none of them
+    if not fitting(ways) and _digits_alone(layout) and set(DIGITS) <= set(judge.classes):
         things = {turns: _things(sheet, turns, rows, corrections, layout, judge) for turns, rows in ways.items()}
         told = {turns: replace(corrections, skip=corrections.skip | places) for turns, places in things.items()}
         # of digits upside down some look like none as well: only a way up that reads may leave things out
-        left = [_read(photo, sheet, *way, layout, judge, told[way[0]]) for way in ways.items() if fits(*way)]
+        left = [_read(photo, sheet, *way, layout, judge, told[way[0]]) for way in fitting(ways).items()]
         if not any(reading.clarity() > CLEAR for reading in left):
             told = dict.fromkeys(ways, corrections)
     # when some way up fits the promise, only those are candidates; the photo as it is stored comes first
-    fitting = {turns: rows for turns, rows in ways.items() if fits(turns, rows)}
+    fit = fitting(ways)
     readings = []
-    for turns, rows in (fitting or ways).items():
+    for turns, rows in (fit or ways).items():
         readings.append(_read(photo, sheet, turns, rows, layout, judge, told[turns]))
-        if turns == 0 and fitting and readings[0].clarity() > CLEAR:
+        if turns == 0 and fit and readings[0].clarity() > CLEAR:
             return readings[0]
     clarity = [reading.clarity() for reading in readings]
     best = int(np.argmax(clarity))
     if clarity[best] >= clarity[0] + CLEARER:
         return readings[best]
-    if fitting and readings[0].turns and any(abs(other - clarity[0]) < CLEARER for other in clarity[1:]):
+    if fit and readings[0].turns and any(abs(other - clarity[0]) < CLEARER for other in clarity[1:]):
         raise ToolkitError(
             f"{photo} does not show which way up it is: its rows fit when turned left and when turned right. Turn the "
             "photo upright, write on a printed template, or name a model that knows these classes (--model)."
@@ -174,11 +177,6 @@ def _code_of(photo: Path, rgb: np.ndarray, page: Page) -> PageCode:
 
 def _digits_alone(layout: Layout) -> bool:
     return layout.classes <= set(DIGITS)
-
-
-def _knows(judge: Judge, layout: Layout) -> bool:
-    """Whether the judge may say that something is no digit: of other classes, or of some, it cannot."""
-    return _digits_alone(layout) and set(DIGITS) <= set(judge.classes)
 
 
 def _things(
