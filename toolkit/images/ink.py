@@ -5,7 +5,6 @@ threshold holds for the whole sheet. Ruled and squared lines are taken out; what
 """
 
 from dataclasses import dataclass
-from functools import reduce
 
 import cv2
 import numpy as np
@@ -200,22 +199,14 @@ def _line_level(contrast: np.ndarray, directions: np.ndarray) -> np.ndarray:
     level = np.zeros_like(eight)
     for direction in np.radians(directions):
         for shift in (-reach, 0, reach):  # lines end: before, around and behind a pixel
-            samples = []
+            lowest = [np.full_like(eight, 255)] * (GAPS + 1)  # in order: all but the last may be noise
             for step in shift + np.linspace(-reach, reach, SAMPLES):
                 x, y = margin + round(step * np.cos(direction)), margin + round(step * np.sin(direction))
-                samples.append(padded[y : y + height, x : x + width])
-            for _ in range(GAPS):  # the smallest ones may be noise
-                samples = _without_smallest(samples)
-            level = cv2.max(level, reduce(cv2.min, samples))
+                sample = padded[y : y + height, x : x + width]
+                for place, least in enumerate(lowest):
+                    lowest[place], sample = cv2.min(least, sample), cv2.max(least, sample)
+            level = cv2.max(level, lowest[-1])
     return level.astype(np.float32) / 255
-
-
-def _without_smallest(samples: list[np.ndarray]) -> list[np.ndarray]:
-    smallest, rest = samples[0], []
-    for sample in samples[1:]:
-        rest.append(cv2.max(smallest, sample))
-        smallest = cv2.min(smallest, sample)
-    return rest
 
 
 def _segment(length: float, degrees: float) -> np.ndarray:
