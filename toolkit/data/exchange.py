@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing_extensions import TypedDict
 
 from toolkit.doors import read_json
 from toolkit.errors import ToolkitError
-from toolkit.paths import is_alive, make_folder, sweep, sync, write_file
+from toolkit.paths import is_alive, left_behind, make_folder, own_name, sweep, sync, write_file
 
 JOURNAL = ".exchange of sets.json"  # there while an exchange is under way
-PLACE = ".new sets "  # folder of sets that are not in place yet; the number of their process follows
+PLACE = ".new sets "  # folder of sets that are not in place yet; an ``own_name`` follows
 
 
 class _Exchange(TypedDict):
@@ -31,11 +30,10 @@ class _Exchange(TypedDict):
 def new_place(folder: Path) -> Iterator[Path]:
     """A place below ``folder`` for new sets, which is gone afterwards, unless an exchange is to be finished later."""
     sweep(folder, below="")
-    for left in folder.glob(f"{PLACE}*"):
-        process = left.name.removeprefix(PLACE).partition(" ")[0]
-        if process.isdigit() and not is_alive(int(process)):
-            shutil.rmtree(left, ignore_errors=True)
-    place = Path(tempfile.mkdtemp(dir=folder, prefix=f"{PLACE}{os.getpid()} "))
+    for left in left_behind(folder, PLACE):
+        shutil.rmtree(left, ignore_errors=True)
+    place = folder / f"{PLACE}{own_name()}"
+    place.mkdir()
     try:
         yield place
     finally:
