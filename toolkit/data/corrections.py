@@ -38,13 +38,9 @@ def parse_corrections(
 
     Where there are several photos, a photo's name and a colon come first. Raises ``ToolkitError`` for anything else.
     """
-
-    def parsed(texts: Sequence[str], form: str, as_in: str) -> list[tuple[Path, tuple[str, ...]]]:
-        return [_of_photo(text, form, as_in, photos) for text in texts]
-
-    skips = parsed(skip, PLACE, "--skip 3:12")
-    labels = parsed(label, PLACE + "=(.+)", "--label 3:12=7")
-    frames = parsed(add, FRAME, "--add 40,60,90,140")
+    skips = [_of_photo(text, PLACE, "--skip 3:12", photos) for text in skip]
+    labels = [_of_photo(text, PLACE + "=(.+)", "--label 3:12=7", photos) for text in label]
+    frames = [_of_photo(text, FRAME, "--add 40,60,90,140", photos) for text in add]
     return {
         photo: Corrections(
             frozenset((int(row), int(column)) for own, (row, column) in skips if own == photo),
