@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -46,7 +47,7 @@ def work(examples, small_model):
 
 
 def test_every_image_is_held_out_once(work, tmp_path):
-    settings = usual_settings(1).change("epochs", 1)
+    settings = replace(usual_settings(1), epochs=1)
     jobs = trial_jobs(settings, 2, 2, "", work.args[0].card)
     results = [work(job, tmp_path) for job in jobs]
     count = len(work.args[1])
@@ -76,13 +77,13 @@ def test_a_loss_may_be_nothing():
 
 
 def test_a_job_that_was_cut_off_goes_on_in_the_same_epoch(work, tmp_path, cut_at_state):
-    job = trial_jobs(usual_settings(1).change("epochs", 3), 2, 1, "", work.args[0].card)[1]
+    job = trial_jobs(replace(usual_settings(1), epochs=3), 2, 1, "", work.args[0].card)[1]
     cut_at_state(2, lambda: work(job, tmp_path / "cut"))
     assert work(job, tmp_path / "cut") == work(job, tmp_path / "whole")
 
 
 def test_a_rate_at_which_training_diverges_is_a_result_and_not_the_end(work, tmp_path):
-    settings = usual_settings(None).change("lr", 1e20)
+    settings = replace(usual_settings(None), lr=1e20)
     job = trial_jobs(settings, 2, 1, "", work.args[0].card)[0]
     diverged = make_trial(settings, "lr", [work(job, tmp_path)], 2, 100)
     assert diverged.diverged.startswith("The loss became")
@@ -99,7 +100,7 @@ def test_a_value_replaces_the_usual_one_only_beyond_chance():
         for factor, settings in alternatives(usual)
     ]
     chosen, reasons = choose(trial(usual, noise=0.1), others)
-    assert {factor for factor in FACTORS if chosen.value(factor) != usual.value(factor)} == {"epochs"}
+    assert {factor for factor in FACTORS if getattr(chosen, factor) != getattr(usual, factor)} == {"epochs"}
     assert reasons[0].startswith(
         "learning rate: 0.02 as usual. No other lowers the held-out loss beyond chance and by 0.005"
     )
@@ -107,7 +108,7 @@ def test_a_value_replaces_the_usual_one_only_beyond_chance():
 
 
 def test_a_gain_of_next_to_nothing_changes_nothing_and_is_not_followed():
-    attempt, tried = attempt_with(lambda s: 0.01 - 0.004 * (s.how.epochs == 30))
+    attempt, tried = attempt_with(lambda s: 0.01 - 0.004 * (s.epochs == 30))
     found = search([1], attempt, folds=5, repeats=2, batch=80)
     assert found.chosen is found.usual
     assert [new for new, _, folds in tried if folds > 2] == ["usual"]
@@ -124,24 +125,24 @@ def test_where_all_others_diverge_the_usual_value_stays():
 
 def test_a_search_starts_from_the_better_number_of_layers_and_tries_what_it_chose_together():
     attempt, tried = attempt_with(
-        lambda s: 1.0 - 0.1 * (s.how.layers is None) - 0.2 * (s.how.epochs == 30) - 0.2 * (s.dropout == 0.5)
+        lambda s: 1.0 - 0.1 * (s.layers is None) - 0.2 * (s.epochs == 30) - 0.2 * (s.dropout == 0.5)
     )
     found = search([2, None], attempt, folds=5, repeats=2, batch=80)
-    assert [settings.how.layers for _, settings, _ in tried][:3] == [2, None, None]
+    assert [settings.layers for _, settings, _ in tried][:3] == [2, None, None]
     assert tried[-1][0] == "together"
-    assert (found.chosen.settings.how.epochs, found.chosen.settings.dropout) == (30, 0.5)
+    assert (found.chosen.how.epochs, found.chosen.how.dropout) == (30, 0.5)
     assert found.as_record()["layers"] is None
     assert len(found.trials) == 2 + len(alternatives(usual_settings(None))) + 1
 
 
 def test_only_the_best_value_of_a_factor_goes_on_and_only_while_it_is_better():
-    attempt, tried = attempt_with(lambda s: 1.0 - 0.2 * (s.how.epochs == 30) - 0.1 * (s.how.epochs == 10))
+    attempt, tried = attempt_with(lambda s: 1.0 - 0.2 * (s.epochs == 30) - 0.1 * (s.epochs == 10))
     found = search([1], attempt, folds=5, repeats=2, batch=80)
     on = {folds: [settings for new, settings, count in tried if new != "usual" and count == folds] for folds in (2, 5)}
     assert len(on[2]) == len(alternatives(usual_settings(1)))
-    assert [settings.how.epochs for settings in on[5]] == [30]
+    assert [settings.epochs for settings in on[5]] == [30]
     assert {trial.n for trial in found.trials if trial.factor == "epochs"} == {40, 200}
-    attempt, tried = attempt_with(lambda s: 1.0 - 0.2 * (s.how.epochs == 30))
+    attempt, tried = attempt_with(lambda s: 1.0 - 0.2 * (s.epochs == 30))
     search([1], attempt, folds=5, repeats=1, batch=80)
     assert max(folds for *_, folds in tried) == 5
 
@@ -156,11 +157,11 @@ def test_a_search_ends_where_training_diverges_with_the_usual_values():
 
 def test_good_values_that_do_not_go_together_are_dropped():
     def loss(settings):
-        new = (settings.how.epochs == 30) + (settings.dropout == 0.5)
+        new = (settings.epochs == 30) + (settings.dropout == 0.5)
         return (1.0, 0.5, 2.0)[new]
 
     found = search([1], attempt_with(loss)[0], folds=5, repeats=2, batch=80)
-    assert found.chosen.settings == usual_settings(1)
+    assert found.chosen.how == usual_settings(1)
     assert found.reasons[-1].endswith("which are kept.")
 
 
@@ -168,5 +169,5 @@ def test_good_values_that_do_not_go_together_are_dropped():
 def test_alternatives_differ_in_one_factor(layers):
     usual = usual_settings(layers)
     for factor, settings in alternatives(usual):
-        assert [name for name in FACTORS if settings.value(name) != usual.value(name)] == [factor]
-        assert settings.how.layers == layers
+        assert [name for name in FACTORS if getattr(settings, name) != getattr(usual, name)] == [factor]
+        assert settings.layers == layers

@@ -63,7 +63,7 @@ def short(place, monkeypatch):
     monkeypatch.setattr(mnist, "SHA256", {name: sha256_of(place / name) for name in mnist.SHA256})
     monkeypatch.setattr(plots, "figure_png", draw)
     monkeypatch.setattr(tuning, "FACTORS", {"lr": (10,), "epochs": (2,)})
-    monkeypatch.setattr(tuning, "usual_settings", lambda layers: USUAL(layers).change("epochs", 1))
+    monkeypatch.setattr(tuning, "usual_settings", lambda layers: replace(USUAL(layers), epochs=1))
     for name, how in comparing.VARIANTS.items():
         if how:
             monkeypatch.setitem(comparing.VARIANTS, name, replace(how, epochs=1, head_epochs=min(1, how.head_epochs)))

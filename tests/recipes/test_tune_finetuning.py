@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,7 @@ from toolkit.paths import runs_folder
 def test_a_search_leaves_its_trials_plots_choice_and_reasons(digits, small_model, monkeypatch, capsys):
     monkeypatch.setattr(tuning, "FACTORS", {"epochs": (2,), "dropout": (0.2,)})
     usual = tuning.usual_settings
-    monkeypatch.setattr(tuning, "usual_settings", lambda layers: usual(layers).change("epochs", 1))
+    monkeypatch.setattr(tuning, "usual_settings", lambda layers: replace(usual(layers), epochs=1))
     options = {"model": str(small_model), "folds": 2, "repeats": 1, "processes": 1, "digits": digits}
     found = tune_finetuning.run(**options)
     (folder,) = (path.parent for path in (runs_folder() / "tune_finetuning").glob("*/tuning.json"))
@@ -47,7 +48,7 @@ def test_batches_that_the_images_do_not_fill_are_not_tried(kept, size, digits, s
         shutil.rmtree(folder)
     monkeypatch.setattr(tuning, "FACTORS", {"epochs": (2,), "batch_size": (32,)})
     usual = tuning.usual_settings
-    monkeypatch.setattr(tuning, "usual_settings", lambda layers: usual(layers).change("epochs", 1))
+    monkeypatch.setattr(tuning, "usual_settings", lambda layers: replace(usual(layers), epochs=1))
     found = tune_finetuning.run(model=str(small_model), folds=3, repeats=1, processes=1, digits=digits)
     assert found["more layers"]["options"]["batch_size"] == size
     assert {trial["batch_size"] for trial in found["last layer"]["trials"]} == {size}
@@ -61,7 +62,7 @@ def test_a_network_without_dropout_is_tuned_in_the_other_factors(digits, tmp_pat
     save_model(tmp_path / "model", build_model(MINE), card)
     monkeypatch.setattr(tuning, "FACTORS", {"epochs": (2,), "dropout": (0.2,)})
     usual = tuning.usual_settings
-    monkeypatch.setattr(tuning, "usual_settings", lambda layers: usual(layers).change("epochs", 1))
+    monkeypatch.setattr(tuning, "usual_settings", lambda layers: replace(usual(layers), epochs=1))
     found = tune_finetuning.run(model=str(tmp_path / "model"), folds=2, repeats=1, processes=1, digits=digits)
     assert list(found["last layer"]["options"]) == ["epochs"]
 

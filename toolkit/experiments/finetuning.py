@@ -29,11 +29,11 @@ def finetune(run: Run, layers: int | None) -> Scores:
     model's, it gets a new last layer. With ``probe`` the last layer learns alone for so many epochs first.
     """
     asked: dict[str, Any] = {"layer_decay": 1.0, "probe": None, **run.options}  # the last layer alone has neither
-    model, lr, epochs, dropout, seed = (asked[name] for name in ("model", "lr", "epochs", "dropout", "seed"))
+    model, lr, epochs, seed = (asked[name] for name in ("model", "lr", "epochs", "seed"))
     place = choose_device(asked["device"])
     run.options.update(device=str(place))
     sets = load_sets(asked["digits"])
-    start = load_for(model, sets.training, **({} if dropout is None else {"dropout": dropout}))
+    start = load_for(model, sets.training, asked["dropout"])
     network, card = start.network.to(place), start.card
     what = things(sets.classes)
     print(f"Model: {card.name}; {len(sets.training)} {what} to train, {len(sets.validation)} to validate")

@@ -37,41 +37,16 @@ FACTORS: dict[str, tuple[Any, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is tried: how to fine-tune, and dropout, which belongs to the network; ``None`` where it takes none.
-
-    A search begins with no dropout, whatever the model was trained with.
-    """
-
-    how: Adaptation
-    dropout: float | None = 0.0
-
-    def value(self, factor: str) -> Any:
-        """This one's value of a factor."""
-        return self.dropout if factor == "dropout" else getattr(self.how, factor)
-
-    def change(self, factor: str, value: Any) -> "Settings":
-        """The same with another value of one factor."""
-        if factor == "dropout":
-            return replace(self, dropout=value)
-        return replace(self, how=replace(self.how, **{factor: value}))
-
-    def options(self) -> dict[str, Any]:
-        """What to pass to a recipe that fine-tunes."""
-        return {factor: self.value(factor) for factor in FACTORS if self.value(factor) is not None}
-
-
-Candidate = tuple[str, Settings]  # what is new in the settings
+Candidate = tuple[str, Adaptation]  # what is new in it
 Attempt = Callable[[Sequence[Candidate], int], "list[Trial]"]  # on the first so many folds of all repeats
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings and how they did on images that were held out."""
+    """A way to fine-tune and how it did on images that were held out."""
 
-    settings: Settings
-    factor: str  # what is new in them
+    how: Adaptation
+    factor: str  # what is new in it
     losses: np.ndarray  # (repeats, images), in nats, NaN where not held out yet; empty where training diverged
     right: np.ndarray  # the same, 0 or 1
     diverged: str = ""
@@ -114,8 +89,8 @@ class Trial:
             loss, low, high = (scale * value for value in (own, *(other + end for end in ends)))
         return {
             "new": self.factor,
-            "layers": self.settings.how.layers or "all",
-            **self.settings.options(),
+            "layers": self.how.layers or "all",
+            **options(self.how),
             "loss": loss,
             "loss_95_from": low,
             "loss_95_to": high,
@@ -125,25 +100,28 @@ class Trial:
         }
 
     def __str__(self) -> str:
-        options = ", ".join(
-            f"{FACTOR_NAMES.get(name, name)} {value:g}" for name, value in self.settings.options().items()
-        )
+        said = ", ".join(f"{FACTOR_NAMES.get(name, name)} {value:g}" for name, value in options(self.how).items())
         if self.diverged:
-            return f"{_count(self)}, {options}: diverged"
+            return f"{_count(self)}, {said}: diverged"
         low, high = map(nats, self.interval)
         right = f"{100 * self.accuracy:.1f} % of {self.n} right"
-        return f"{_count(self)}, {options}: held-out loss {nats(self.loss)} (95 % interval {low} to {high}), {right}"
+        return f"{_count(self)}, {said}: held-out loss {nats(self.loss)} (95 % interval {low} to {high}), {right}"
 
 
-def usual_settings(layers: int | None) -> Settings:
-    """Where a search begins."""
-    return Settings(ADAPTATIONS[layers])
+def options(how: Adaptation) -> dict[str, Any]:
+    """The value of every factor, for a recipe that fine-tunes; no ``dropout`` where the network takes none."""
+    return {factor: getattr(how, factor) for factor in FACTORS if getattr(how, factor) is not None}
 
 
-def alternatives(usual: Settings) -> list[Candidate]:
-    """All settings that differ from ``usual`` in one factor, with that factor."""
-    changes = [(factor, value) for factor in usual.options() for value in FACTORS[factor]]
-    return [(factor, usual.change(factor, usual.how.lr * v if factor == "lr" else v)) for factor, v in changes]
+def usual_settings(layers: int | None) -> Adaptation:
+    """Where a search begins: with no dropout, whatever the model was trained with."""
+    return replace(ADAPTATIONS[layers], dropout=0.0)
+
+
+def alternatives(usual: Adaptation) -> list[Candidate]:
+    """All that differ from ``usual`` in one factor, with that factor."""
+    changes = [(factor, value) for factor in options(usual) for value in FACTORS[factor]]
+    return [(factor, replace(usual, **{factor: usual.lr * v if factor == "lr" else v})) for factor, v in changes]
 
 
 def _by_image(losses: np.ndarray) -> np.ndarray:
@@ -151,10 +129,10 @@ def _by_image(losses: np.ndarray) -> np.ndarray:
     return np.nanmean(losses[:, np.isfinite(losses).any(axis=0)], axis=0)
 
 
-def trial_jobs(settings: Settings, folds: int, repeats: int, sets: str, card: ModelCard) -> list[Job]:
+def trial_jobs(how: Adaptation, folds: int, repeats: int, sets: str, card: ModelCard) -> list[Job]:
     """One job per repeat and fold, repeat by repeat; ``sets`` and what is taken from ``card`` name data and model."""
     network = [card.architecture, card.arguments, card.classes, card.weights_sha256]
-    known = {"settings": asdict(settings), "folds": folds, "sets": sets, "network": network}
+    known = {"how": asdict(how), "folds": folds, "sets": sets, "network": network}
     return [{**known, "repeat": repeat, "fold": fold} for repeat in range(repeats) for fold in range(folds)]
 
 
@@ -177,10 +155,10 @@ def largest_batch(sets: ImageSets, folds: int) -> int:
 
 def cross_validate(model: ModelFiles, images: LabelledImages, job: Job, place: Path) -> dict[str, Any]:
     """Learn from all folds but one; which images that one holds, their losses, and whether they were read right."""
-    how, dropout = Adaptation(**job["settings"]["how"]), job["settings"]["dropout"]
+    how = Adaptation(**job["how"])
     division = StratifiedKFold(job["folds"], shuffle=True, random_state=job["repeat"])
     learned, held_out = [*division.split(images.labels, images.labels)][job["fold"]]
-    network = load_for(model, images.take(learned), **({} if dropout is None else {"dropout": dropout})).network
+    network = load_for(model, images.take(learned), how.dropout).network
     seed, saved = job["repeat"] * job["folds"] + job["fold"], SavedState(place / STATE, job)
     try:
         # one image to validate with after every epoch: nobody asks how it did
@@ -194,35 +172,36 @@ def cross_validate(model: ModelFiles, images: LabelledImages, job: Job, place: P
     return {"held_out": held_out.tolist(), "losses": losses.tolist(), "right": right.tolist()}
 
 
-def make_trial(settings: Settings, factor: str, results: Sequence[Mapping[str, Any]], folds: int, count: int) -> Trial:
+def make_trial(how: Adaptation, factor: str, results: Sequence[Mapping[str, Any]], folds: int, count: int) -> Trial:
     """A trial from the results of the first of ``trial_jobs``, with ``count`` images in ``folds``."""
     diverged = next((result["diverged"] for result in results if "diverged" in result), "")
     if diverged:
-        return Trial(settings, factor, np.zeros(0), np.zeros(0), diverged)
+        return Trial(how, factor, np.zeros(0), np.zeros(0), diverged)
     losses, right = np.full((2, math.ceil(len(results) / folds), count), np.nan)
     for number, result in enumerate(results):
         losses[number // folds, result["held_out"]] = result["losses"]
         right[number // folds, result["held_out"]] = result["right"]
-    return Trial(settings, factor, losses, right)
+    return Trial(how, factor, losses, right)
 
 
-def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Settings, list[str]]:
-    """For every factor the value to use, together as settings, and the reasons in words."""
-    chosen, reasons = usual.settings, []
-    for factor in usual.settings.options():
+def choose(usual: Trial, others: Sequence[Trial]) -> tuple[Adaptation, list[str]]:
+    """How to fine-tune, with the value to use of every factor, and the reasons in words."""
+    chosen, reasons = usual.how, []
+    for factor, value in options(usual.how).items():
         trials = [trial for trial in others if trial.factor == factor]
-        name, old = FACTOR_NAMES.get(factor, factor), format(usual.settings.value(factor), "g")
+        name, old = FACTOR_NAMES.get(factor, factor), format(value, "g")
         if not trials:
             reasons.append(f"{name}: {old}, for lack of images to try another.")
             continue
         best = min(trials, key=lambda trial: (-trial.n, trial.loss))  # no other came as far
-        new = format(best.settings.value(factor), "g")
+        found = getattr(best.how, factor)
+        new = format(found, "g")
         if best.diverged:
             reasons.append(f"{name}: {old} as usual. Training diverged with every other value.")
             continue
         lower, said = _gain(best, usual)
         if lower and _may_be_chosen(best, usual):
-            chosen = chosen.change(factor, best.settings.value(factor))
+            chosen = replace(chosen, **{factor: found})
             reasons.append(f"{name}: {new} instead of {old}. It lowers the held-out loss beyond chance: {said}.")
         else:
             enough = f"beyond chance and by {ALMOST:g} nats"
@@ -244,8 +223,8 @@ class Search:
     def as_record(self) -> dict[str, Any]:
         """What ``tuning.json`` keeps."""
         return {
-            "layers": self.chosen.settings.how.layers,
-            "options": self.chosen.settings.options(),
+            "layers": self.chosen.how.layers,
+            "options": options(self.chosen.how),
             "loss": self.chosen.loss,
             "accuracy": self.chosen.accuracy,
             "reasons": self.reasons,
@@ -258,13 +237,13 @@ def search(
 ) -> Search:
     """Try the usual settings for each of ``layers``, every factor of the better one, and the chosen values together.
 
-    ``attempt`` turns settings, each with the factor that is new in them, into trials on the first so many folds. After
+    ``attempt`` turns each of them, with the factor that is new in it, into trials on the first so many folds. After
     half of the folds, and after each once, only the best value of a factor goes on, and only while its loss is low
     enough to be chosen. No batch is larger than ``batch``. Without ``dropout`` the network takes none.
     """
-    settings = [replace(usual, how=usual.how.in_batches(batch)) for usual in map(usual_settings, layers)]
+    starts = [usual.in_batches(batch) for usual in map(usual_settings, layers)]
     half, once, all_folds = max(1, folds // 2), folds, folds * repeats
-    trials = attempt([("usual", usual if dropout else replace(usual, dropout=None)) for usual in settings], all_folds)
+    trials = attempt([("usual", usual if dropout else replace(usual, dropout=None)) for usual in starts], all_folds)
     usual = min(trials, key=lambda trial: trial.loss)
     if usual.diverged:
         raise ToolkitError(
@@ -272,14 +251,14 @@ def search(
             "Choose another model (--model), or fine-tune this one at a lower rate (finetune_all_layers --lr)."
         )
     reasons = [f"layers: {_count(usual)}. {_compare(usual, other)}." for other in trials if other is not usual]
-    filled = [(new, own) for new, own in alternatives(usual.settings) if own.how.batch_size <= batch]
+    filled = [(new, own) for new, own in alternatives(usual.how) if own.batch_size <= batch]
     others = attempt(filled, half)
     for look in sorted({once, all_folds}):
-        ahead = [(trial.factor, trial.settings) for trial in _ahead(others, usual)]
-        again = {trial.settings: trial for trial in attempt(ahead, look)}
-        others = [again.get(trial.settings, trial) for trial in others]
+        ahead = [(trial.factor, trial.how) for trial in _ahead(others, usual)]
+        again = {trial.how: trial for trial in attempt(ahead, look)}
+        others = [again.get(trial.how, trial) for trial in others]
     best, more = choose(usual, others)
-    chosen = next((trial for trial in [usual, *others] if trial.settings == best), None)
+    chosen = next((trial for trial in [usual, *others] if trial.how == best), None)
     if chosen is None:
         (chosen,) = attempt([("together", best)], all_folds)
         others = [*others, chosen]
@@ -303,7 +282,7 @@ def _may_be_chosen(trial: Trial, usual: Trial) -> bool:
 
 
 def _count(trial: Trial) -> str:
-    layers = trial.settings.how.layers
+    layers = trial.how.layers
     return "all layers" if layers is None else "last layer" if layers == 1 else f"last {layers} layers"
 
 

@@ -37,6 +37,7 @@ class Adaptation:
     augment: float = 1.0
     head_epochs: int = 0
     head_lr: float = 0.0
+    dropout: float | None = None  # the network's, which ``load_for`` is given; None for the model's own
 
     def in_batches(self, most: int) -> "Adaptation":
         """The same with ``most`` images in a batch, or fewer."""
@@ -77,13 +78,13 @@ class Start:
         return f"{said}; first loss {self.first_loss:.3f} nats (chance: {chance:.3f})"
 
 
-def load_for(model: str | Path | ModelFiles, training: LabelledImages, **arguments: float) -> Start:
+def load_for(model: str | Path | ModelFiles, training: LabelledImages, dropout: float | None = None) -> Start:
     """A published model, or a run's, with a last layer for the classes of ``training``.
 
     Classes that both know keep their weights; new ones start such that the first loss is not worse than chance.
-    ``arguments`` are ``load_model``'s. The network stays as it is where the classes are the model's own.
+    ``dropout`` replaces the model's own. The network stays as it is where the classes are the model's own.
     """
-    network, card = load_model(model, **arguments)
+    network, card = load_model(model, **({} if dropout is None else {"dropout": dropout}))
     classes, new_layer = training.classes, training.classes != tuple(card.classes)
     kept = tuple(replace_last_layer(network, card.classes, classes))
     loss = balance_new_classes(network, training.images, training.labels, kept, classes) if new_layer else math.nan
