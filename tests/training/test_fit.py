@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from toolkit.evaluation.scores import score
 from toolkit.models import build_model
 from toolkit.models.pixels import StandardisePixels
 from toolkit.training.fit import Autocast, fit_one_cycle, make_learner
-from toolkit.training.history import best_epoch, history_rows
+from toolkit.training.history import best_epoch
 from toolkit.training.plain_sgd import fit_plain_sgd
 from toolkit.training.seeds import seed_everything
 from toolkit.training.state import SavedState
@@ -38,7 +40,7 @@ def test_training_learns_and_leaves_a_history(learner, examples):
     assert [row.epoch for row in history] == list(range(1, 16))
     assert history[-1].training_loss < history[0].training_loss / 2
     assert score(trained.model, examples["Validation Set"]).accuracy > 0.7
-    assert set(history_rows(history)[0]) == {
+    assert set(asdict(history[0])) == {
         "epoch",
         "learning_rate",
         "training_loss",

@@ -21,7 +21,7 @@ def test_frozen_tensors_stay_byte_for_byte_and_the_others_learn(examples, archit
     freezing = freeze_all_but_last(network, layers)
     sets = examples["Training Set"], examples["Validation Set"]
     loaders = make_loaders(*sets, 16, 0, torch.device("cpu"), Augmentation())
-    groups = freezing.parameter_groups()
+    groups = [group.parameters() for group in freezing.learning]
     learner = make_learner(network, loaders, [KeepFrozenInEval(freezing)], groups)
     fit_one_cycle(learner, 1, [1e-2] * len(groups))
 
@@ -45,7 +45,7 @@ def test_freezing_can_be_changed_afterwards():
 
 def test_the_last_layers_are_counted_from_the_output():
     network = build_model("cnn")
-    assert freeze_all_but_last(network, 2).names("learning") == ["hidden", "output"]
+    assert [group.name for group in freeze_all_but_last(network, 2).learning] == ["hidden", "output"]
     assert len(freeze_all_but_last(network, None).learning) == 5
 
 

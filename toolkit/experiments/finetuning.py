@@ -16,7 +16,7 @@ from toolkit.training.adapting import ADAPTATIONS, Adaptation, adapt, layer_rate
 from toolkit.training.devices import choose_device
 from toolkit.training.export import export_learner
 from toolkit.training.fit import LossNotFiniteError, fit_one_cycle
-from toolkit.training.history import Epoch, best_epoch, history_rows
+from toolkit.training.history import Epoch, best_epoch
 from toolkit.training.lr_finder import find_learning_rate
 from toolkit.training.state import SavedState
 
@@ -61,7 +61,8 @@ def finetune(run: Run, layers: int | None) -> Scores:
     print(f"Learning rate: {lr:.2e}, {reason}")
     run.options.update(lr=lr)
     run.facts.update(sets_sha256=sets.sha256(), model_sha256=card.weights_sha256)
-    run.facts.update(lr_reason=reason, learning=freezing.names("learning"), frozen=freezing.names("frozen"))
+    learning, frozen = ([group.name for group in groups] for groups in (freezing.learning, freezing.frozen))
+    run.facts.update(lr_reason=reason, learning=learning, frozen=frozen)
     run.write_json("lr_find.json", asdict(found))
     save_figure(plot_learning_rates(found, lr, f"{run.recipe}: learning rates"), run.folder / "lr_find.png")
 
@@ -69,7 +70,7 @@ def finetune(run: Run, layers: int | None) -> Scores:
     saved = SavedState(run.folder / STATE, {"sets": sets.sha256(), "model": card.weights_sha256})
 
     def tell(rows: list[Epoch]) -> None:  # whoever watches sees the curves grow
-        run.write_csv("history.csv", history_rows(rows))
+        run.write_csv("history.csv", [asdict(row) for row in rows])
 
     history = fit_one_cycle(learner, epochs, rates, keep_best=True, patience=asked["patience"], saved=saved, told=tell)
     run.facts.update(saved.facts())

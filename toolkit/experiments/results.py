@@ -15,7 +15,7 @@ from toolkit.models import all_arguments
 from toolkit.models.bundle import ModelCard, save_model
 from toolkit.reporting.plots import plot_confusion, plot_history, plot_misread, plot_reliability, save_figure
 from toolkit.runs import Run, versions
-from toolkit.training.history import Epoch, history_rows
+from toolkit.training.history import Epoch
 
 
 def write_results(
@@ -41,7 +41,7 @@ def write_results(
     digits, logits = judged
     # explaining asks where the digits are; a published card tells no other folder of this machine
     options = {o: v.name if isinstance(v, Path) and o != "digits" else v for o, v in run.options.items()}
-    run.write_csv("history.csv", history_rows(list(history)))
+    run.write_csv("history.csv", [asdict(row) for row in history])
     card = ModelCard(
         name=name,
         architecture=architecture,

@@ -103,7 +103,7 @@ def make_adapting_learner(
     seed_everything(seed)
     freezing = freeze_all_but_last(network, how.layers)
     loaders = make_loaders(training, validation, how.batch_size, seed, device, augmentation(how.augment))
-    groups, keep = freezing.parameter_groups(), [KeepFrozenInEval(freezing)]
+    groups, keep = [group.parameters() for group in freezing.learning], [KeepFrozenInEval(freezing)]
     return make_learner(network, loaders, keep, groups, how.weight_decay), freezing
 
 

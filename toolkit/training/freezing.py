@@ -26,14 +26,6 @@ class Freezing:
 
         return f"learning: {said(self.learning)}; frozen: {said(self.frozen)}"
 
-    def names(self, which: str) -> list[str]:
-        """The names of the ``learning`` or the ``frozen`` groups."""
-        return [group.name for group in getattr(self, which)]
-
-    def parameter_groups(self) -> list[list[nn.Parameter]]:
-        """The learning parameters by layer group, for discriminative learning rates."""
-        return [group.parameters() for group in self.learning]
-
 
 def freeze_all_but_last(network: nn.Module, layers: int | None) -> Freezing:
     """Let the last ``layers`` layer groups learn, all for ``None``, and freeze the rest.

@@ -3,7 +3,7 @@
 import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from fastai.callback.core import Callback
@@ -35,11 +35,6 @@ def overfitted(history: Sequence[Epoch]) -> float:
     best, end = best_epoch(history), history[-1]
     rise = end.validation_loss - best.validation_loss
     return rise if rise > ALMOST and end.training_loss < best.training_loss else 0.0
-
-
-def history_rows(history: list[Epoch]) -> list[dict[str, float]]:
-    """The history as plain dictionaries, for ``history.csv``."""
-    return [asdict(row) for row in history]
 
 
 # no callback: fastai looks up a callback's attributes in the Learner as well, every time
