@@ -12,7 +12,7 @@ from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.parts import Parts, load_parts
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.factors import Analysis, Factor, Level
-from toolkit.evaluation.scores import Scores, predict_logits, score_logits
+from toolkit.evaluation.scores import Scores, predict_logits
 from toolkit.evaluation.sealed_test import log_mnist_opening
 from toolkit.experiments.results import write_results
 from toolkit.paths import STATE, runs_folder, write_file
@@ -107,9 +107,7 @@ def train_and_judge(
     if part == "test":
         run.facts.update(openings_of_the_test_part=log_mnist_opening(run.recipe, parts.digest, len(images)))
     logits = predict_logits(network, images.images)
-    scores = score_logits(logits, images)
-    run.write_json("scores.json", {part: scores.as_record()})
     built: dict[str, Any] = {"architecture": setting.architecture, "arguments": setting.arguments}
-    judged, data = (images, logits), f"the {part} part"
-    write_results(run, network, outcome.history, {part: scores}, judged, name=name, data=data, **built)
-    return scores, logits.argmax(1).numpy()
+    judged, data = {part: (images, logits)}, f"the {part} part"
+    scores = write_results(run, network, outcome.history, judged, name=name, data=data, **built)
+    return scores[part], logits.argmax(1).numpy()

@@ -7,7 +7,7 @@ from toolkit.classes import things
 from toolkit.data.image_sets import load_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.calibration import calibrate
-from toolkit.evaluation.scores import Scores, predict_logits, score, score_logits
+from toolkit.evaluation.scores import Scores, predict_logits, score
 from toolkit.experiments.results import write_results
 from toolkit.paths import STATE
 from toolkit.reporting.plots import plot_learning_rates, save_figure
@@ -76,14 +76,11 @@ def finetune(run: Run, layers: int | None) -> Scores:
     run.facts.update(saved.facts())
     logits = predict_logits(network, sets.validation.images)
     calibration, logits = calibrate(network, logits, sets.validation.labels)
-    after = score_logits(logits, sets.validation)
-
-    scores = {**({"before": before} if before else {}), "validation": after}
-    run.write_json("scores.json", {name: found.as_record() for name, found in scores.items()})
     run.facts.update(best_epoch=best_epoch(history).epoch)
     built: dict[str, Any] = {"architecture": card.architecture, "arguments": card.arguments}
     built |= {"name": f"{card.name}.{run.recipe}", "data": "Validation Set", "started_from": card.weights_sha256}
-    write_results(run, network, history, {"validation": after}, (sets.validation, logits), calibration, **built)
+    judged = {"validation": (sets.validation, logits)}
+    after = write_results(run, network, history, judged, calibration, before=before, **built)["validation"]
     export_learner(network, sets.classes, run.folder / "learner.pkl")
     print(f"Validation before: {before or f'not measured, since {len(start.new)} classes are new to the model'}")
     print(f"Validation after:  {after}\nCalibration: {calibration}\nRun: {run.folder}")

@@ -70,14 +70,13 @@ def pretrain(run: Run, data: TrainingAndTest, name: str, test: str, usual: Augme
     held_out = predict_logits(network, validation.images)
     calibration, held_out = calibrate(network, held_out, validation.labels)
     logits = predict_logits(network, data.test.images)
-    scores = score_logits(logits, data.test)
     if rank():
-        return scores
-    both = {"held_out": score_logits(held_out, validation), test: scores}
-    run.write_json("scores.json", {key: found.as_record() for key, found in both.items()})
+        return score_logits(logits, data.test)
     called = test.replace("mnist_test", "MNIST's test images")
     built: dict[str, Any] = {"architecture": asked["model"], "arguments": arguments, "taught_by": taught_by}
-    write_results(run, network, history, both, (data.test, logits), calibration, name=name, data=called, **built)
+    judged = {"held_out": (validation, held_out), test: (data.test, logits)}
+    scores = write_results(run, network, history, judged, calibration, name=name, data=called, **built)
     print(f"Calibration: {calibration}")
-    print(f"Held out:   {both['held_out']}\n{test.replace('mnist_test', 'MNIST test')}: {scores}\nRun: {run.folder}")
-    return scores
+    print(f"Held out:   {scores['held_out']}\n{test.replace('mnist_test', 'MNIST test')}: {scores[test]}")
+    print(f"Run: {run.folder}")
+    return scores[test]
