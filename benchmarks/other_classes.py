@@ -15,6 +15,7 @@ from benchmarks.example_digits import writer_digits
 from benchmarks.simulate.drawn_writers import SIGNS, drawn_ink
 from benchmarks.writers import draw_per_class
 from toolkit.classes import natural_order
+from toolkit.data.image_sets import ImageSets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.statistics import bootstrap_interval
 from toolkit.experiments.comparing import train_and_measure
@@ -54,9 +55,9 @@ def images_of(name: str, writer: int) -> LabelledImages:
 
 def measure(job: dict[str, Any], _: Any) -> dict[str, Any]:
     """One set, writer, seed and way to fine-tune."""
-    training, rest = draw_per_class(images_of(job["set"], job["writer"]), IMAGES, job["seed"])
-    start = load_for(job["model"], training)
-    result = train_and_measure(start.network, training, rest, WAYS[job["way"]], job["seed"])
+    sets = ImageSets(*draw_per_class(images_of(job["set"], job["writer"]), IMAGES, job["seed"]))
+    start = load_for(job["model"], sets.training)
+    result = train_and_measure(start.network, sets, WAYS[job["way"]], job["seed"])
     return {**result, "first_loss": start.first_loss}
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmarks.example_digits import WRITERS, writer_digits
 from toolkit.classes import DIGITS
+from toolkit.data.image_sets import ImageSets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.evaluation.statistics import bootstrap_interval, mcnemar
 from toolkit.experiments.comparing import VARIANTS, train_and_measure
@@ -51,9 +52,9 @@ def draw_per_class(digits: LabelledImages, count: int, seed: int) -> tuple[Label
 
 def measure(model: ModelFiles, digits: Mapping[str, LabelledImages], job: Job, _: Path) -> dict[str, Any]:
     """One writer, by the sha256 of what he wrote; one seed, one way to fine-tune."""
-    training, rest = draw_per_class(digits[job["digits"]], IMAGES, job["seed"])
+    sets = ImageSets(*draw_per_class(digits[job["digits"]], IMAGES, job["seed"]))
     how = Adaptation(**job["how"]) if job["how"] else None
-    return train_and_measure(load_model(model)[0], training, rest, how, job["seed"])
+    return train_and_measure(load_model(model)[0], sets, how, job["seed"])
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ Expect  lr_find.png with the suggestions marked, the numbers in lr_find.json.
 from dataclasses import asdict
 from pathlib import Path
 
-from toolkit.data.image_sets import load_sets
+from toolkit.data.image_sets import ImageSets, load_sets
 from toolkit.data.mnist import load_mnist
 from toolkit.data.splits import hold_out
 from toolkit.errors import ToolkitError
@@ -49,18 +49,17 @@ def run(
             raise ToolkitError(f"The folder {unused} is not for --data {data}. Leave it out or choose the other data.")
         if data == "digits":
             sets = load_sets(digits)
-            training, validation = sets.training, sets.validation
         elif data == "mnist":
-            training, validation = hold_out(load_mnist(mnist).training, 5000, seed)
+            sets = ImageSets(*hold_out(load_mnist(mnist).training, 5000, seed))
         else:
             raise ToolkitError(f"There are no data '{data}'. Choose digits or mnist.")
         if model in ARCHITECTURES:
-            network = build_model(model, len(training.classes))
+            network = build_model(model, len(sets.classes))
         else:
-            network = load_for(model, training).network
+            network = load_for(model, sets.training).network
         network.to(place)
         how = Adaptation(layers, 0.0, batch_size=batch_size, weight_decay=weight_decay, augment=augment)
-        learner, freezing = make_adapting_learner(network, training, validation, how, seed, place)
+        learner, freezing = make_adapting_learner(network, sets, how, seed, place)
         print(f"Layers: {freezing}")
         found = find_learning_rate(learner, lowest, highest, iterations)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit.data.image_sets import load_sets
+from toolkit.data.image_sets import ImageSets, load_sets
 from toolkit.errors import ToolkitError
 from toolkit.evaluation.scores import predict_logits
 from toolkit.experiments.comparing import (
@@ -27,7 +27,7 @@ from toolkit.training.sweeps import run_jobs
 def test_a_training_measures_every_epoch_and_how_far_weights_moved(examples, small_model):
     network, _ = load_model(small_model)
     how = Adaptation(layers=1, lr=1e-2, epochs=3)
-    result = train_and_measure(network, examples["Training Set"], examples["Validation Set"], how, seed=0)
+    result = train_and_measure(network, ImageSets(examples["Training Set"], examples["Validation Set"]), how, seed=0)
     logits = predict_logits(network, examples["Validation Set"].images)
     assert result["right"] == (logits.argmax(1).numpy() == examples["Validation Set"].labels).astype(int).tolist()
     assert len(result["losses"]) == len(result["accuracies"]) == 3
@@ -44,12 +44,12 @@ def test_a_training_measures_every_epoch_and_how_far_weights_moved(examples, sma
 def test_of_three_images_nothing_is_said_about_features(examples, small_model):
     network, _ = load_model(small_model)
     few = examples["Validation Set"].take(np.arange(3))
-    assert train_and_measure(network, examples["Training Set"], few, None, seed=0)["cka"] == {}
+    assert train_and_measure(network, ImageSets(examples["Training Set"], few), None, seed=0)["cka"] == {}
 
 
 def test_without_fine_tuning_nothing_moves(examples, small_model):
     network, _ = load_model(small_model)
-    result = train_and_measure(network, examples["Training Set"], examples["Validation Set"], None, seed=0)
+    result = train_and_measure(network, ImageSets(examples["Training Set"], examples["Validation Set"]), None, seed=0)
     assert set(result["moved"].values()) == {0.0}
     assert set(result["cka"].values()) == {1.0}
     assert result["losses"] == []

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from recipes import finetune_two_layers
+from toolkit.data.image_sets import ImageSets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.errors import ToolkitError
 from toolkit.models.bundle import load_model
@@ -16,7 +17,7 @@ CPU = torch.device("cpu")
 
 def learn(examples, small_model, how, seed=0):
     network, _ = load_model(small_model)
-    history = adapt(network, examples["Training Set"], examples["Validation Set"], how, seed, CPU)
+    history = adapt(network, ImageSets(examples["Training Set"], examples["Validation Set"]), how, seed, CPU)
     return network.state_dict(), history
 
 

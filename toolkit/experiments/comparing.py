@@ -41,22 +41,18 @@ VARIANTS: dict[str, Adaptation | None] = {
 
 
 def train_and_measure(
-    network: nn.Module,
-    training: LabelledImages,
-    measured: LabelledImages,
-    how: Adaptation | None,
-    seed: int,
-    saved: SavedState | None = None,
+    network: nn.Module, sets: ImageSets, how: Adaptation | None, seed: int, saved: SavedState | None = None
 ) -> dict[str, Any]:
-    """Fine-tune ``network`` in place and measure it on images it was not trained on.
+    """Fine-tune ``network`` in place on ``sets.training`` and measure it on ``sets.validation``.
 
     Returns ``right`` (0 or 1 for every measured image), ``loss`` at the end, ``losses`` and ``accuracies`` after
     every epoch; for each layer group ``moved``, how far its weights went as a share of their length, and ``cka``, how
     alike its features of the measured images are before and after (empty where these are too few to tell).
     """
+    measured = sets.validation
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     seen = group_features(network, measured.images) if len(measured) >= FEWEST else {}
-    history = adapt(network, training, measured, how, seed, torch.device("cpu"), saved) if how else []
+    history = adapt(network, sets, how, seed, torch.device("cpu"), saved) if how else []
     logits = predict_logits(network, measured.images)
     seen_now = group_features(network, measured.images) if seen else {}
     return {
@@ -106,7 +102,7 @@ def train_and_keep(model: ModelFiles, sets: ImageSets, job: Job, place: Path) ->
     how = Adaptation(**job["how"]) if job["how"] else None
     saved = SavedState(place / STATE, job)
     try:
-        result = train_and_measure(network, sets.training, sets.validation, how, job["seed"], saved)
+        result = train_and_measure(network, sets, how, job["seed"], saved)
     except LossNotFiniteError as error:
         raise ToolkitError(
             f"{job['way']}, seed {job['seed']}: {error.what} Each way has its rate: choose another model (--model), or "

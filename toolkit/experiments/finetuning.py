@@ -48,10 +48,10 @@ def finetune(run: Run, layers: int | None) -> Scores:
         print(f"Linear probe: the last layer alone, {probe} epochs at {ADAPTATIONS[1].lr:g}")
         head = replace(how, layers=1, lr=ADAPTATIONS[1].lr, epochs=probe)
         try:
-            adapt(network, sets.training, sets.validation, head, seed, place)
+            adapt(network, sets, head, seed, place)
         except LossNotFiniteError as error:
             raise ToolkitError(f"Linear probe: {error.what} Leave --probe out.") from error
-    learner, freezing = make_adapting_learner(network, sets.training, sets.validation, how, seed, place)
+    learner, freezing = make_adapting_learner(network, sets, how, seed, place)
     print(f"Layers: {freezing}")
     found = find_learning_rate(learner)
     reason = "as asked (--lr)"

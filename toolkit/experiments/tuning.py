@@ -158,11 +158,12 @@ def cross_validate(model: ModelFiles, images: LabelledImages, job: Job, place: P
     how = Adaptation(**job["how"])
     division = StratifiedKFold(job["folds"], shuffle=True, random_state=job["repeat"])
     learned, held_out = [*division.split(images.labels, images.labels)][job["fold"]]
-    network = load_for(model, images.take(learned), how.dropout).network
+    # one image to validate with after every epoch: nobody asks how it did
+    sets = ImageSets(images.take(learned), images.take(held_out[:1]))
+    network = load_for(model, sets.training, how.dropout).network
     seed, saved = job["repeat"] * job["folds"] + job["fold"], SavedState(place / STATE, job)
     try:
-        # one image to validate with after every epoch: nobody asks how it did
-        adapt(network, images.take(learned), images.take(held_out[:1]), how, seed, torch.device("cpu"), saved)
+        adapt(network, sets, how, seed, torch.device("cpu"), saved)
     except LossNotFiniteError as error:
         return {"diverged": error.what}
     logits = predict_logits(network, images.images[held_out])

@@ -9,6 +9,7 @@ from fastai.callback.schedule import Learner
 from torch import nn
 
 from toolkit.data.augment import augmentation
+from toolkit.data.image_sets import ImageSets
 from toolkit.data.labelled_images import LabelledImages
 from toolkit.data.loaders import make_loaders
 from toolkit.models.bundle import ModelCard, ModelFiles, load_model
@@ -92,17 +93,12 @@ def load_for(model: str | Path | ModelFiles, training: LabelledImages, dropout: 
 
 
 def make_adapting_learner(
-    network: nn.Module,
-    training: LabelledImages,
-    validation: LabelledImages,
-    how: Adaptation,
-    seed: int,
-    device: torch.device,
+    network: nn.Module, sets: ImageSets, how: Adaptation, seed: int, device: torch.device
 ) -> tuple[Learner, Freezing]:
     """A Learner in which only the layers that ``how`` names learn; fixes every random state by ``seed``."""
     seed_everything(seed)
     freezing = freeze_all_but_last(network, how.layers)
-    loaders = make_loaders(training, validation, how.batch_size, seed, device, augmentation(how.augment))
+    loaders = make_loaders(sets.training, sets.validation, how.batch_size, seed, device, augmentation(how.augment))
     groups, keep = [group.parameters() for group in freezing.learning], [KeepFrozenInEval(freezing)]
     return make_learner(network, loaders, keep, groups, how.weight_decay), freezing
 
@@ -114,8 +110,7 @@ def layer_rates(freezing: Freezing, how: Adaptation) -> list[float]:
 
 def adapt(
     network: nn.Module,
-    training: LabelledImages,
-    validation: LabelledImages,
+    sets: ImageSets,
     how: Adaptation,
     seed: int,
     device: torch.device,
@@ -129,7 +124,7 @@ def adapt(
     if how.head_epochs:
         head = replace(how, layers=1, lr=how.head_lr, epochs=how.head_epochs, head_epochs=0)
         before = replace(saved, folder=saved.folder / "head") if saved else None
-        history = adapt(network, training, validation, head, seed, device, before)
-    learner, freezing = make_adapting_learner(network, training, validation, how, seed, device)
+        history = adapt(network, sets, head, seed, device, before)
+    learner, freezing = make_adapting_learner(network, sets, how, seed, device)
     after = fit_one_cycle(learner, how.epochs, layer_rates(freezing, how), show_progress=False, saved=saved)
     return history + [replace(row, epoch=len(history) + row.epoch) for row in after]
