@@ -98,14 +98,14 @@ def predict(
     if one and many:
         raise ToolkitError("--one and --many contradict each other. Choose one.")
     network, card = load_averaged(model, views)
-    least, found = card.least_evidence, {}
+    found = {}
     for path in images if not one else ():
         grey = read_grey(path)
         if many or shows_many(grey):
             with naming(path):
-                found[path] = read_many(network, card.classes, grey, top, least)
+                found[path] = read_many(network, card, grey, top)
     singles = [path for path in images if path not in found]
-    read = dict(zip(singles, predict_files(network, card.classes, singles, top, least), strict=True)) if singles else {}
+    read = dict(zip(singles, predict_files(network, card, singles, top), strict=True)) if singles else {}
     if out:
         from toolkit.reporting.sheet_pictures import draw_found, save_picture
 
@@ -125,7 +125,7 @@ def predict(
         print("  ".join(words))
         for row in found.get(path, ()):
             print(" ".join(str(digit.answer) for digit in row))
-    for line in explain_verdicts(list(read.values()), card.classes, card.calibration):
+    for line in explain_verdicts(list(read.values()), card):
         print(line)
 
 

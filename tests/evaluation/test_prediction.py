@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from toolkit.models.pixels import predict_logits
 
 
 def test_a_photo_is_read_whatever_its_size_and_polarity(tmp_path, examples):
-    network, _ = load_model("mnist_cnn")
+    model = load_model("mnist_cnn")
     digit = examples["Test Set"].images[6, 0]  # a 3
     paths = []
     for name, picture in (
@@ -24,7 +26,7 @@ def test_a_photo_is_read_whatever_its_size_and_polarity(tmp_path, examples):
     ):
         Image.fromarray(picture).save(tmp_path / name)
         paths.append(tmp_path / name)
-    predictions = predict_files(network, DIGITS, paths, top=3)
+    predictions = predict_files(*model, paths, top=3)
     assert len(predictions) == len(paths)
     for answer in predictions:
         assert answer.sure
@@ -37,7 +39,7 @@ def test_a_photo_is_read_whatever_its_size_and_polarity(tmp_path, examples):
 def test_an_empty_page_is_none_of_the_classes_and_does_not_keep_others_from_being_read(tmp_path, examples):
     Image.new("L", (200, 200), 220).save(tmp_path / "empty.png")
     Image.fromarray(examples["Test Set"].images[6, 0]).save(tmp_path / "three.png")
-    empty, three = predict_files(load_model("mnist_cnn")[0], DIGITS, [tmp_path / "empty.png", tmp_path / "three.png"])
+    empty, three = predict_files(*load_model("mnist_cnn"), [tmp_path / "empty.png", tmp_path / "three.png"])
     assert empty == Answer((), none=True)
     assert three.top[0][0] == "3"
 
@@ -45,28 +47,29 @@ def test_an_empty_page_is_none_of_the_classes_and_does_not_keep_others_from_bein
 def test_a_file_that_is_no_image_is_named(tmp_path, small_model):
     (tmp_path / "none.png").write_bytes(b"nothing")
     with pytest.raises(ToolkitError, match=r"none\.png"):
-        predict_files(load_model(small_model)[0], DIGITS, [tmp_path / "none.png"])
+        predict_files(*load_model(small_model), [tmp_path / "none.png"])
 
 
 def test_what_little_speaks_for_is_none_of_the_classes(examples):
-    network, images = load_model("mnist_cnn")[0], examples["Test Set"].images[:, 0]
+    (network, card), images = load_model("mnist_cnn"), examples["Test Set"].images[:, 0]
     speaks = evidence(predict_logits(network, images[:, None]))
-    answers = likeliest(network, DIGITS, images, 1, least=float(speaks.median()))
+    answers = likeliest(network, replace(card, calibration={"least_evidence": float(speaks.median())}), images, 1)
     assert [answer.none for answer in answers] == (speaks < speaks.median()).tolist()
     assert not any(answer.sure for answer in answers if answer.none)
 
 
-def test_verdicts_are_explained_where_there_are_any():
+def test_verdicts_are_explained_where_there_are_any(small_model):
     calibration = {"n": 5000, "sure": 4990, "wrong_sure": 3, "false_alarms": 24, "least_evidence": 5.0}
     sure, unsure, none = Answer((("7", 0.9),)), Answer((("7", 0.7),)), Answer((("7", 0.9),), none=True)
-    assert explain_verdicts([sure], DIGITS, calibration) == []
-    (said,) = explain_verdicts([sure, unsure], DIGITS, calibration)
+    card = replace(load_model(small_model)[1], calibration=calibration)
+    assert explain_verdicts([sure], card) == []
+    (said,) = explain_verdicts([sure, unsure], card)
     assert said == (
         "unsure: less than 75% probable. Of 5,000 held-out images 10 were; of the 4,990 others 3 were misread."
     )
-    (said,) = explain_verdicts([none], DIGITS, calibration)
+    (said,) = explain_verdicts([none], card)
     assert "Of 5,000 held-out images 24 were taken for that." in said
-    assert len(explain_verdicts([unsure, none], DIGITS, {})) == 2
+    assert len(explain_verdicts([unsure, none], replace(card, calibration={}))) == 2
     assert [verdict(answer, DIGITS) for answer in (sure, unsure, none)] == ["", "unsure", "no digit"]
     assert verdict(none, "ABC") == "none of its classes"
     assert [str(answer) for answer in (sure, unsure, none)] == ["7", "7?", "7?"]
@@ -75,7 +78,7 @@ def test_verdicts_are_explained_where_there_are_any():
 @pytest.mark.parametrize("top", [0, 11])
 def test_so_many_digits_do_not_exist(small_model, top):
     with pytest.raises(ToolkitError, match="Choose 1 to 10"):
-        predict_files(load_model(small_model)[0], DIGITS, [], top=top)
+        predict_files(*load_model(small_model), [], top=top)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +90,8 @@ def page(examples) -> np.ndarray:
 
 
 def test_many_are_read_row_by_row_with_their_frames(page, tmp_path):
-    network, _ = load_model("mnist_resnet")
-    rows = read_many(network, DIGITS, page)
+    model = load_model("mnist_resnet")
+    rows = read_many(*model, page)
     assert ["".join(one.answer.top[0][0] for one in row) for row in rows] == ["01234", "56789"]
     assert [(one.row, one.column) for one in rows[1]] == [(2, column) for column in range(1, 6)]
     assert sum(one.answer.sure for row in rows for one in row) >= 8
@@ -97,7 +100,7 @@ def test_many_are_read_row_by_row_with_their_frames(page, tmp_path):
     assert 80 < left < right < 60 + 144
     assert 80 < top < bottom < 60 + 144
     Image.fromarray(page[top - 20 : bottom + 20, left - 20 : right + 20]).save(tmp_path / "one.png")
-    (one,) = predict_files(network, DIGITS, [tmp_path / "one.png"], top=1)
+    (one,) = predict_files(*model, [tmp_path / "one.png"], top=1)
     assert [name for name, _ in one.top] == ["0"]
 
 
@@ -112,13 +115,14 @@ class Undecided(torch.nn.Module):
         return self.nothing.expand(len(images), 10)
 
 
-def test_only_a_model_of_digits_leaves_out_what_it_takes_for_nothing(page):
-    assert read_many(Undecided(), DIGITS, page) == []
-    rows = read_many(Undecided(), tuple("ABCDEFGHIJ"), page)
+def test_only_a_model_of_digits_leaves_out_what_it_takes_for_nothing(page, small_model):
+    card = replace(load_model(small_model)[1], calibration={})
+    assert read_many(Undecided(), card, page) == []
+    rows = read_many(Undecided(), replace(card, classes=list("ABCDEFGHIJ")), page)
     assert sum(map(len, rows)) == 10
     assert not any(one.answer.sure for row in rows for one in row)
 
 
 def test_a_page_without_writing_is_told(small_model):
     with pytest.raises(ToolkitError, match="No writing was found"):
-        read_many(load_model(small_model)[0], DIGITS, np.full((300, 300), 220, np.uint8))
+        read_many(*load_model(small_model), np.full((300, 300), 220, np.uint8))

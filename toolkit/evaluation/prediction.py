@@ -1,11 +1,9 @@
 """Reading digits, letters or signs: one to an image, or many on a page."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +19,7 @@ from toolkit.images.normal_form import normal_form
 from toolkit.images.reading import read_grey
 from toolkit.images.sheet import cut, find_rows, scan
 from toolkit.images.single_digit import isolate_ink
+from toolkit.models.bundle import ModelCard
 from toolkit.paths import write_file
 
 Top = tuple[tuple[str, float], ...]  # classes with their probabilities, the likeliest first
@@ -63,29 +62,25 @@ class Found:
 USUAL_TOP = 3
 
 
-def predict_files(
-    network: nn.Module, classes: Sequence[str], paths: Sequence[Path], top: int | None = None, least: float = -math.inf
-) -> list[Answer]:
-    """The ``top`` likeliest of ``classes`` for each photo or drawing of one; three, or all, if not given.
+def predict_files(network: nn.Module, card: ModelCard, paths: Sequence[Path], top: int | None = None) -> list[Answer]:
+    """The ``top`` likeliest classes of each photo or drawing of one; three, or all, if not given.
 
-    ``least`` is the evidence below which an image shows none of them. A ``ToolkitError`` names a file that is no image.
+    A ``ToolkitError`` names a file that is no image.
     """
     images = {}
     for path in paths:
         with suppress(NothingWrittenError):
             images[path] = read_digit(path)
-    read = dict(zip(images, likeliest(network, classes, np.array([*images.values()]), top, least), strict=True))
+    read = dict(zip(images, likeliest(network, card, np.array([*images.values()]), top), strict=True))
     return [read.get(path, Answer((), none=True)) for path in paths]
 
 
-def read_many(
-    network: nn.Module, classes: Sequence[str], grey: np.ndarray, top: int | None = None, least: float = -math.inf
-) -> list[list[Found]]:
+def read_many(network: nn.Module, card: ModelCard, grey: np.ndarray, top: int | None = None) -> list[list[Found]]:
     """Row by row what is read on grey values, uint8 (H, W), of a page as it stands; nothing is promised.
 
     A model of digits leaves out what it takes for none. Raises ``ToolkitError`` where nothing is written.
     """
-    digits = set(classes) <= set(DIGITS)
+    digits = set(card.classes) <= set(DIGITS)
     sheet = scan(grey, dots=not digits)
     rows = find_rows(sheet, flat=not digits)
     if not rows:
@@ -93,7 +88,7 @@ def read_many(
             "No writing was found. Expected dark writing on light paper, or the reverse; take the photo closer."
         )
     images = [cut(sheet, digit) for row in rows for digit in row]
-    answers = iter(zip(images, likeliest(network, classes, np.stack(images), top, least), strict=True))
+    answers = iter(zip(images, likeliest(network, card, np.stack(images), top), strict=True))
     read = [[(sheet.in_photo(digit.box), *next(answers)) for digit in row] for row in rows]
     kept = [[one for one in row if not digits or one[2].top[0][1] >= NO_DIGIT] for row in read]
     return [
@@ -109,10 +104,12 @@ def read_digit(path: Path) -> np.ndarray:
         return normal_form(isolate_ink(grey))
 
 
-def likeliest(
-    network: nn.Module, classes: Sequence[str], images: np.ndarray, top: int | None = None, least: float = -math.inf
-) -> list[Answer]:
-    """The ``top`` likeliest classes of each image, uint8 (N, 28, 28); three, or all, if not given."""
+def likeliest(network: nn.Module, card: ModelCard, images: np.ndarray, top: int | None = None) -> list[Answer]:
+    """The ``top`` likeliest classes of each image, uint8 (N, 28, 28); three, or all, if not given.
+
+    For one that shows none of them less speaks than the ``card``'s ``least_evidence``.
+    """
+    classes = card.classes
     top = min(USUAL_TOP, len(classes)) if top is None else top
     if not 1 <= top <= len(classes):
         raise ToolkitError(f"Cannot show the top {top} of {len(classes)} classes. Choose 1 to {len(classes)}.")
@@ -120,7 +117,8 @@ def likeliest(
         return []
     logits = predict_logits(network, images[:, None])
     found = torch.softmax(logits, dim=1).topk(top)
-    rows = zip(found.indices.tolist(), found.values.tolist(), (evidence(logits) < least).tolist(), strict=True)
+    nothing = evidence(logits) < card.least_evidence
+    rows = zip(found.indices.tolist(), found.values.tolist(), nothing.tolist(), strict=True)
     return [
         Answer(tuple((classes[label], chance) for label, chance in zip(labels, chances, strict=True)), none)
         for labels, chances, none in rows
@@ -133,16 +131,16 @@ def verdict(answer: Answer, classes: Sequence[str]) -> str:
     return none if answer.none else "" if answer.sure else "unsure"
 
 
-def explain_verdicts(answers: Sequence[Answer], classes: Sequence[str], calibration: Mapping[str, Any]) -> list[str]:
-    """What the verdicts on ``answers`` are worth, where there are any; ``calibration`` is the model's card's."""
-    said = []
+def explain_verdicts(answers: Sequence[Answer], card: ModelCard) -> list[str]:
+    """What the verdicts on ``answers`` are worth, where there are any."""
+    said, calibration = [], card.calibration
     if any(not answer.sure and not answer.none for answer in answers):
         said.append(f"unsure: less than {SURE:.0%} probable.")
         if calibration:
             n, sure, wrong = (calibration[name] for name in ("n", "sure", "wrong_sure"))
             said[-1] += f" Of {n:,} held-out images {n - sure:,} were; of the {sure:,} others {wrong:,} were misread."
     if any(answer.none for answer in answers):
-        said.append(f"{verdict(Answer((), none=True), classes)}: no ink, or hardly one of the model's classes.")
+        said.append(f"{verdict(Answer((), none=True), card.classes)}: no ink, or hardly one of the model's classes.")
         if calibration.get("least_evidence") is not None:
             said[-1] += f" Of {calibration['n']:,} held-out images {calibration['false_alarms']:,} were taken for that."
     return said

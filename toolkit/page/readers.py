@@ -83,7 +83,7 @@ class Readers:
         grey, chosen = decode(sent, "The picture"), self.chosen(request)
         if not shows_many(grey):
             return self.read_drawing(request, sent)
-        found = [read_many(one.network, one.card.classes, grey, least=one.card.least_evidence) for one in chosen]
+        found = [read_many(one.network, one.card, grey) for one in chosen]
         models = [
             {"name": reader.card.name, "rows": [[str(one.answer) for one in row] for row in rows]}
             for reader, rows in zip(chosen, found, strict=True)
@@ -95,7 +95,7 @@ class Readers:
         image, models = normal_form(isolate_ink(decode(sent, "The drawing"))), []
         for reader in self.chosen(request):
             card, top = reader.card, min(5, len(reader.card.classes))
-            (answer,) = likeliest(reader.network, card.classes, image[None], top, card.least_evidence)
+            (answer,) = likeliest(reader.network, card, image[None], top)
             models.append({"name": card.name, "top": answer.top, "verdict": verdict(answer, card.classes)})
         return {"many": False, "picture": _data_uri(encoded(Image.fromarray(255 - image))), "models": models}
 
