@@ -88,8 +88,7 @@ def fit_one_cycle(
     keeper = KeepState(saved, epochs, show_progress) if saved else None
     asked = [KeepBest() if keep_best else None, StopEarly(patience) if patience else None, keeper]
     with learner.no_logging(), progress.bar:  # the bar gives the terminal back however training ends
-        remaining = epochs - (keeper.done if keeper else 0)
-        learner.fit_one_cycle(remaining, list(lr), cbs=[history, progress, guard, *filter(None, asked)])
+        learner.fit_one_cycle(epochs, list(lr), cbs=[history, progress, guard, *filter(None, asked)])
     if guard.complaint:
         raise LossNotFiniteError(guard.complaint)
     return history.epochs

@@ -87,8 +87,7 @@ def fit_plain_sgd(
     keeper = KeepState(saved, epochs, show_progress) if saved else None
     sgd = PlainSGD(learning_rate, decay, keeper)
     with learner.no_logging(), progress.bar:
-        callbacks = [history, sgd, progress, *([keeper] if keeper else [])]
-        learner.fit(epochs - (keeper.done if keeper else 0), lr=learning_rate, cbs=callbacks)
+        learner.fit(epochs, lr=learning_rate, cbs=[history, sgd, progress, *([keeper] if keeper else [])])
     rows = [row for row in history.epochs if math.isfinite(row.validation_loss)]
     if len(rows) < len(history.epochs) and not sgd.complaint:
         sgd.complaint = f"The validation loss was no longer finite after epoch {len(rows) + 1}."

@@ -99,7 +99,6 @@ def _name_end(content: bytes) -> str:
 class KeepState(Callback):
     """Saves a training's state as it goes, and begins with the state that is there.
 
-    The Learner must be fitted for ``epochs - self.done`` epochs: fastai counts from 0, the epochs go on from ``done``.
     Saved are weights, optimizer, random states, order of the images, place in the schedule, history and best weights.
     Of several ranks the first reads and writes for all, and its clock decides, only after whole epochs.
     """
@@ -119,6 +118,7 @@ class KeepState(Callback):
 
     def before_fit(self) -> None:
         self.first, self.last_saved, self.wait = self.done, time.perf_counter(), AT_LEAST
+        self.learn.n_epoch -= self.first  # fastai counts from 0 what is left of the ``epochs``
         self.best: KeepBest | None = getattr(self.learn, "keep_best", None)
         if self.state:
             self._restore(*self.state)
