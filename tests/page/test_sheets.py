@@ -95,7 +95,7 @@ def test_a_correction_reads_one_photo_and_a_photo_without_writing_harms_no_other
     def refuse(*_):
         raise AssertionError("read once more")
 
-    monkeypatch.setattr("toolkit.page.sheets.read_sheets", refuse)
+    monkeypatch.setattr("toolkit.page.sheets.read_sheet", refuse)
     assert post(client, f"/sheets/{sheet}/1/drop")[1] == 200
     found, status = post(client, f"/sheets/{sheet}", ASKED)
     assert status == 200

@@ -59,16 +59,12 @@ class Cutting:
         return draw_sets(self.sets(), doubts, title)
 
 
-def read_sheets(
-    photos: Sequence[Path],
-    layouts: Sequence[Layout | None],
-    corrections: Mapping[Path, Corrections],
-    division: Division | None,
-    judge: Judge,
-) -> list[Reading]:
-    """What is found on each photo, right or not; without a layout ten rows are expected, as ``division`` says."""
+def read_sheet(
+    photo: Path, layout: Layout | None, told: Corrections, division: Division | None, judge: Judge
+) -> Reading:
+    """What is found on a photo, right or not; without a layout ten rows are expected, as ``division`` says."""
     usual = parse_rows("".join(DIGITS), (division or USUAL_DIVISION).row)
-    return [read_photo(p, layout, judge, corrections[p], usual) for p, layout in zip(photos, layouts, strict=True)]
+    return read_photo(photo, layout, judge, told, usual)
 
 
 def divide(readings: Sequence[Reading], division: Division | None, seed: int, judge: Judge) -> Cutting:
@@ -117,7 +113,8 @@ def cut_sheets(
     options = {"photos": photos, **told, "out": folder, "rows": rows}
     with start_run("sheet_cut.py", options) as run:
         judge = judge_with(model)
-        readings = read_sheets(photos, layouts, corrections, division, judge)
+        both = zip(photos, layouts, strict=True)
+        readings = [read_sheet(photo, layout, corrections[photo], division, judge) for photo, layout in both]
         for reading in readings:
             _tell(reading)
         _check_counts(run, readings, accept)

@@ -17,7 +17,7 @@ from toolkit.data.sheet_layout import Layout, choose_layouts
 from toolkit.data.sheets import Reading
 from toolkit.data.splits import USUAL_DIVISION, parse_division
 from toolkit.errors import ToolkitError
-from toolkit.experiments.cutting import Cutting, cut_sheets, divide, judge_with, read_sheets
+from toolkit.experiments.cutting import Cutting, cut_sheets, divide, judge_with, read_sheet
 from toolkit.images.box import Box
 from toolkit.images.reading import decode, read_grey
 from toolkit.paths import ROOT, write_file
@@ -101,7 +101,7 @@ class SheetDesk:
             if photo in self.seen and self.seen[photo].said == said:
                 continue  # reading takes seconds, and a correction concerns one photo
             try:
-                (reading,) = read_sheets([photo], [layout], corrections, division, judge)
+                reading = read_sheet(photo, layout, corrections[photo], division, judge)
             except ToolkitError as error:
                 complaint = str(error).replace(str(photo), "this photo")
                 if corrections[photo] != NOTHING:  # the last correction is to blame: the page takes it back
