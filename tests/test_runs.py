@@ -175,3 +175,10 @@ def test_a_damaged_record_stops_no_search(content):
         latest_run("r", lr=0.1)
     with start_run("recipes/r.py", {}):
         pass
+
+
+def test_a_second_interruption_that_cuts_off_the_first_leaves_an_interrupted_run():
+    cut_off = start_run("r.py", {})
+    run = cut_off.__enter__()
+    del cut_off  # its __exit__ was never reached
+    assert read_record(run.folder)["status"] == "interrupted"

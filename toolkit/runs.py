@@ -135,7 +135,7 @@ def _recorded(run: Run, command: str, spent: float) -> Iterator[None]:
     write("running")
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, GeneratorExit):  # the latter where a second Ctrl-C cut off what the first had begun
         write("interrupted")
         raise
     except BaseException as error:
