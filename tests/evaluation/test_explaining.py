@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.explanations import ARCS, BAR, FOUR, LID, ONE, THREE, drawn, share, where
 from toolkit.classes import DIGITS
 from toolkit.data.image_sets import load_sets
 from toolkit.data.labelled_images import LabelledImages
@@ -15,56 +16,6 @@ from toolkit.images.normal_form import normal_form
 from toolkit.models import build_model
 from toolkit.models.bundle import load_model, published_models
 from toolkit.training.seeds import seed_everything
-
-SIDE = 280
-
-
-def arc(x, y, width, height, begin, end):
-    angles = np.radians(np.linspace(begin, end, 40))
-    return [*zip(x + width * np.cos(angles), y + height * np.sin(angles), strict=True)]
-
-
-# strokes of a digit, and those which make it another one
-ONE, BAR = [[(150, 50), (130, 230)]], [[(60, 50), (150, 50)]]
-THREE, ARCS = (
-    [arc(130, 95, 52, 45, -160, 80) + arc(130, 185, 58, 48, -80, 160)],
-    [arc(130, 95, 52, 45, 80, 200), arc(130, 185, 58, 48, 160, 280)],
-)
-FOUR, LID = [[(85, 55), (80, 130), (165, 130)], [(165, 55), (165, 230)]], [[(85, 55), (165, 55)]]
-
-
-def drawn(strokes, width=22, slant=0.0):
-    """Strokes on a large canvas: uint8 (280, 280), ink bright on black."""
-    canvas = np.zeros((SIDE, SIDE), np.uint8)
-    for stroke in strokes:
-        points = np.array(stroke, float)
-        points[:, 0] += slant * (SIDE / 2 - points[:, 1])
-        cv2.polylines(canvas, [np.round(points).astype(np.int32)], False, 255, width, cv2.LINE_AA)
-    return canvas
-
-
-def box(image):
-    rows, columns = np.flatnonzero((image > 12).any(axis=1)), np.flatnonzero((image > 12).any(axis=0))
-    return rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-
-
-def where(part, whole):
-    """Where a ``part`` lies in the normal form of the ``whole`` drawing, with a pixel around: bool (28, 28).
-
-    The normal form only scales and shifts: the whole's box tells how. The part may reach beyond it.
-    """
-    top, bottom, left, right = box(whole)
-    scale = 20 / max(bottom - top, right - left)
-    above, _, beside, _ = box(normal_form(whole))
-    shift = np.float32([[scale, 0, beside - scale * left], [0, scale, above - scale * top]])
-    placed = cv2.warpAffine(cv2.GaussianBlur(part, (0, 0), 0.5 / scale), shift, (28, 28))
-    return cv2.dilate(placed, np.ones((3, 3))) > 80
-
-
-def share(attribution, place):
-    """How much of what speaks for the answer lies at a place."""
-    positive = np.clip(attribution, 0, None)
-    return positive[place].sum() / positive.sum()
 
 
 @cache

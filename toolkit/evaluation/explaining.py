@@ -21,7 +21,7 @@ from toolkit.models.last_layer import see_features
 
 NEAREST = 5
 ALIKE = 10  # images of the other class, whose mean is a baseline
-STEPS = 32  # from each baseline: the sum is right to 0.4 logits (median of 36), with 16 steps to 0.7
+STEPS = 32  # from each baseline: the sum is right to 0.4 logits (benchmarks.explanations)
 
 
 @dataclass(frozen=True)
