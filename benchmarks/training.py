@@ -57,6 +57,7 @@ def main(
 ) -> None:
     """Print the median seconds of an epoch, and how many times as long as here each way takes."""
     parts = load_parts()
+    architecture = "mlp" if account or eight else architecture
     print(f"{architecture}, batches of {batch_size}, {torch.get_num_threads()} threads, medians of {rounds} rounds")
     if eight:
         print_eight(parts, batch_size)
